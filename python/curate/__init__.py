@@ -1,0 +1,1 @@
+"""Data curation and tokenization for language-model pre-training."""

@@ -1,0 +1,1 @@
+"""Readers and writers: files in, batches out, and back."""

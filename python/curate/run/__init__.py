@@ -1,0 +1,1 @@
+"""Executors: running a plan's phases over shards."""

@@ -1,0 +1,90 @@
+"""Column names and Arrow types of the tables that flow through a pipeline.
+
+Text is `large_string` and bytes are `large_binary`: 32-bit offsets overflow at 2 GiB.
+"""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+# raw: one row per record that a reader found
+ID = "id"  # the input's own id, else the WARC-Record-ID, else a hash of file and offset
+URL = "url"
+PAYLOAD = "payload"  # body bytes, transfer and content codings undone
+CONTENT_TYPE = "content_type"  # MIME type and parameters as declared, e.g. "text/html; charset=utf-8"
+HTTP_HEADERS = "http_headers"  # header lines as received, CRLF between them, without the status line
+DATE = "date"  # ISO 8601, as recorded
+TRUNCATED = "truncated"  # WARC-Truncated reason, or "limit" where the reader cut the payload; null = whole
+SOURCE = "source"  # path or URL of the input file
+OFFSET = "offset"  # byte offset of the record (or of its gzip member) in the input file
+
+RAW = pa.schema(
+    [
+        pa.field(ID, pa.string()),
+        pa.field(URL, pa.string()),
+        pa.field(PAYLOAD, pa.large_binary()),
+        pa.field(CONTENT_TYPE, pa.string()),
+        pa.field(HTTP_HEADERS, pa.large_string()),
+        pa.field(DATE, pa.string()),
+        pa.field(TRUNCATED, pa.string()),
+        pa.field(SOURCE, pa.string()),
+        pa.field(OFFSET, pa.int64()),
+    ]
+)
+
+# documents: what stages add
+TEXT = "text"
+LANGUAGE = "language"  # label of the model, e.g. "en"
+LANGUAGE_SCORE = "language_score"  # probability, 0 to 1
+SIGNALS = "signals"  # struct of numbers computed from the text, see `TextStats`
+PII = "pii"  # struct<kind: int32 count>, see `ScrubPII`
+DUPLICATES = "duplicates"  # documents removed in favour of this one
+INPUT_IDS = "input_ids"  # list<uint16 | uint32>
+
+# rejects: why a row is not among the documents
+STAGE = "stage"
+REASON = "reason"  # snake_case name of the fault; null = keep
+FAILED = "failed"  # list<string>: every rule that failed, the reason first
+DUPLICATE_OF = "duplicate_of"  # id of the document kept instead
+SIMILARITY = "similarity"  # measured similarity with it, 0 to 1
+
+REJECTS = pa.schema(
+    [
+        pa.field(ID, pa.string()),
+        pa.field(URL, pa.string()),
+        pa.field(STAGE, pa.string()),
+        pa.field(REASON, pa.string()),
+        pa.field(FAILED, pa.list_(pa.string())),
+        pa.field(DUPLICATE_OF, pa.string()),
+        pa.field(SIMILARITY, pa.float32()),
+        pa.field(TEXT, pa.large_string()),
+        pa.field(SOURCE, pa.string()),
+        pa.field(OFFSET, pa.int64()),
+    ]
+)
+
+# inside barriers a row is named by its shard and its position in an immutable spill
+SHARD = "shard"  # int32; EVERY_SHARD addresses all of them
+ROW = "row"  # int64
+PARTITION = "partition"  # int32, the key partition a spilled row goes to
+EVERY_SHARD = -1
+
+
+def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -> pa.LargeStringArray:
+    """One `large_string` array from any Arrow string array or iterable of `str`.
+
+    Raises:
+        TypeError: the input holds something other than text.
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError("expected several texts, got one; put it in a list")
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    if isinstance(texts, pa.Array):
+        return texts if texts.type == pa.large_string() else texts.cast(pa.large_string())
+    if hasattr(texts, "__arrow_c_array__"):
+        return as_large_strings(pa.array(texts))
+    try:
+        return pa.array(list(texts), pa.large_string())
+    except pa.ArrowInvalid as error:
+        raise TypeError(f"expected texts: {error}") from error

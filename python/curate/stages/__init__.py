@@ -1,0 +1,1 @@
+"""Stages and barriers, one room each; none imports another."""

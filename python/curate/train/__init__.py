@@ -1,0 +1,1 @@
+"""The bundled trainer: the only room that imports torch."""

@@ -1,0 +1,1 @@
+//! Bytes of a web page to Unicode: charset sniffing and page-level declarations.

@@ -1,0 +1,1 @@
+//! Inference of fastText supervised models, quantised or not.

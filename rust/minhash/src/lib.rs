@@ -1,0 +1,1 @@
+//! Shingles, MinHash signatures, band keys, exact hashes and similarity.

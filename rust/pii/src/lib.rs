@@ -1,0 +1,1 @@
+//! Finding, validating and replacing personal data and secrets in text.

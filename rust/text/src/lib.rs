@@ -1,0 +1,1 @@
+//! Text normalisation, words, lines, n-grams and the signals computed from them.

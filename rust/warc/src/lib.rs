@@ -1,0 +1,1 @@
+//! WARC framing: records, compression, payload decoding, resynchronisation after damage.
