@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,15 +13,25 @@ from curate.report import StepCount
 from curate.schema import FAILED, REASON, REJECTS, STAGE
 from curate.stage import Outcome, Stage, kept_mask, set_column
 
+#: Where rows stood in the shard when they arrived at the phase.
+Positions = npt.NDArray[np.int64]
+#: Rejected rows and their positions.
+Reject = tuple[Positions, pa.RecordBatch]
 
-def divide(name: str, outcome: Outcome, count: StepCount) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
-    """The rows kept, and the rows rejected with columns `stage`, `reason`, `failed` and the evidence."""
+
+def divide(
+    name: str, outcome: Outcome, positions: Positions, count: StepCount
+) -> tuple[pa.RecordBatch, Positions, Reject | None]:
+    """Parts a batch: the rows kept with their positions, and the rejected ones.
+
+    Rejected rows have the columns `stage`, `reason`, `failed` and the evidence beside their own.
+    """
     batch = outcome.batch
     count.rows_in += batch.num_rows
     kept = kept_mask(outcome)
     if kept is None:
         count.rows_out += batch.num_rows
-        return batch, None
+        return batch, positions, None
     dropped = pc.invert(kept)
     reason = outcome.reason.filter(dropped)
     for entry in pc.value_counts(reason).to_pylist():
@@ -37,7 +49,8 @@ def divide(name: str, outcome: Outcome, count: StepCount) -> tuple[pa.RecordBatc
         rejected = set_column(rejected, column, values.filter(dropped))
     remaining = batch.filter(kept)
     count.rows_out += remaining.num_rows
-    return remaining, rejected
+    mask = kept.to_numpy(zero_copy_only=False)
+    return remaining, positions[mask], (positions[~mask], rejected)
 
 
 def check_outcome(step: Stage, batch: pa.RecordBatch, outcome: Outcome) -> None:
@@ -70,10 +83,10 @@ def check_reasons(name: str, declared: Iterable[str], reason: pa.Array) -> None:
 
 
 def run_stages(
-    stages: Sequence[Stage], batch: pa.RecordBatch, counts: Sequence[StepCount]
-) -> tuple[pa.RecordBatch, list[pa.RecordBatch]]:
-    """Runs `stages` over one batch: what is left, and the rejected rows of each stage."""
-    rejects: list[pa.RecordBatch] = []
+    stages: Sequence[Stage], batch: pa.RecordBatch, positions: Positions, counts: Sequence[StepCount]
+) -> tuple[pa.RecordBatch, list[Reject]]:
+    """Runs `stages` over one batch: what is left, and the rejected rows of each stage with their positions."""
+    rejects: list[Reject] = []
     for stage, count in zip(stages, counts, strict=True):
         if not batch.num_rows:
             batch = _with_columns(batch, stage)
@@ -81,7 +94,7 @@ def run_stages(
         started = perf_counter()
         outcome = stage(batch)
         check_outcome(stage, batch, outcome)
-        batch, rejected = divide(stage.name, outcome, count)
+        batch, positions, rejected = divide(stage.name, outcome, positions, count)
         count.seconds += perf_counter() - started
         if rejected is not None:
             rejects.append(rejected)
@@ -117,9 +130,9 @@ def apply(stages: Sequence[Stage], batch: pa.RecordBatch) -> tuple[pa.RecordBatc
     Raises:
         CurateError: a stage broke its contract.
     """
-    kept, rejects = run_stages(stages, batch, [StepCount() for _ in stages])
+    kept, rejects = run_stages(stages, batch, np.arange(batch.num_rows), [StepCount() for _ in stages])
     if not rejects:
         fields = [*batch.schema, *(REJECTS.field(name) for name in (STAGE, REASON, FAILED))]
         return kept, pa.schema(fields).empty_table()
-    tables = [pa.Table.from_batches([part]) for part in rejects]
+    tables = [pa.Table.from_batches([rows]) for _, rows in rejects]
     return kept, pa.concat_tables(tables, promote_options="default")

@@ -18,21 +18,18 @@ from curate.io.documents import ParquetSink, read_parquet_batches
 from curate.io.spill import gather, has_spill, write_spill
 from curate.io.tokens import split_of, write_token_shard
 from curate.report import Ledger, StepCount
-from curate.run.decide import check_reasons, conform, divide, run_stages
+from curate.run.decide import Positions, check_reasons, conform, divide, run_stages
 from curate.run.job import Job, Kind, Task
+from curate.run.rejects import RejectSink, reject_schema
 from curate.schema import (
     EVERY_SHARD,
-    HTTP_HEADERS,
     ID,
     INPUT_IDS,
     LANGUAGE,
     PARTITION,
-    PAYLOAD,
-    REJECTS,
     ROW,
     SHARD,
     SOURCE,
-    TEXT,
     URL,
 )
 from curate.stage import set_column
@@ -62,16 +59,11 @@ def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda row
     counts = {name: StepCount() for name in names}
     ledger = Ledger(fingerprint, number, shard, job.files[shard].path, counts)
 
-    reject_schema = _reject_schema(phase.reject_schema, keep_text=plan.write.reject_text)
+    columns = reject_schema(phase.reject_schema, keep_text=plan.write.reject_text)
     outputs: list[Path] = []
     with ExitStack() as stack:
-        rejects = stack.enter_context(ParquetSink(layout.rejects(number, shard), reject_schema))
-
-        def reject(batch: pa.RecordBatch | None) -> None:
-            if batch is not None:
-                rejects.append(conform(batch, reject_schema))
-
-        kept = _kept(job, number, shard, ledger, reject, progress)
+        rejects = stack.enter_context(ParquetSink(layout.rejects(number, shard), columns))
+        kept = _kept(job, number, shard, ledger, RejectSink(rejects), progress)
         if number <= plan.documents_phase:
             final = number == plan.documents_phase
             schema = _document_schema(phase.schema, phase.stale if final else frozenset())
@@ -96,44 +88,43 @@ def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda row
 
 
 def _kept(
-    job: Job,
-    number: int,
-    shard: int,
-    ledger: Ledger,
-    reject: Callable[[pa.RecordBatch | None], None],
-    progress: Progress,
+    job: Job, number: int, shard: int, ledger: Ledger, rejects: RejectSink, progress: Progress
 ) -> Iterator[pa.RecordBatch]:
-    """The rows that leave the phase, batch by batch; rejected ones go to `reject` as they are found."""
+    """The rows that leave the phase, batch by batch; rejected ones go to `rejects` as they are found."""
     phase = job.phase(number)
-    arriving = _read_input(job, shard, ledger, reject) if number == 1 else _read_stored(job, number, shard)
-    if phase.entry is not None:
-        arriving = _apply_verdicts(job, number, shard, arriving, ledger, reject)
+    if number == 1:
+        arriving = _read_input(job, shard, ledger, rejects)
+    else:
+        arriving = _apply_verdicts(job, number, shard, ledger, rejects)
     counts = [ledger.steps[stage.name] for stage in phase.stages]
-    for batch in arriving:
+    for batch, positions in arriving:
         size = batch.nbytes
-        remaining, rejected = run_stages(phase.stages, batch, counts)
+        remaining, rejected = run_stages(phase.stages, batch, positions, counts)
         for part in rejected:
-            reject(part)
+            rejects.add(part)
+        rejects.flush()
         progress(batch.num_rows, size)
         ledger.rows_out += remaining.num_rows
         if remaining.num_rows:
             yield conform(remaining, phase.schema)
+    rejects.flush()
 
 
 def _read_input(
-    job: Job, shard: int, ledger: Ledger, reject: Callable[[pa.RecordBatch | None], None]
-) -> Iterator[pa.RecordBatch]:
+    job: Job, shard: int, ledger: Ledger, rejects: RejectSink
+) -> Iterator[tuple[pa.RecordBatch, Positions]]:
     reader, file = job.plan.read, job.files[shard]
     count = ledger.steps[reader.name]
     started = perf_counter()
     for outcome in reader.read(file):
         if outcome.reason is not None:
             check_reasons(reader.name, reader.reasons, outcome.reason)
-        batch, rejected = divide(reader.name, outcome, count)
+        positions = np.arange(count.rows_in, count.rows_in + outcome.batch.num_rows)
+        batch, positions, rejected = divide(reader.name, outcome, positions, count)
         count.seconds += perf_counter() - started
-        reject(rejected)
+        rejects.add(rejected)
         if batch.num_rows:
-            yield batch
+            yield batch, positions
         started = perf_counter()
     ledger.input_bytes = file.size or 0
     ledger.quarantined = {
@@ -141,32 +132,23 @@ def _read_input(
     }
 
 
-def _read_stored(job: Job, number: int, shard: int) -> Iterator[pa.RecordBatch]:
-    previous = number - 1
-    final = previous >= job.plan.documents_phase
-    return read_parquet_batches(job.layout.documents(min(previous, job.plan.documents_phase), shard, final=final))
-
-
 def _apply_verdicts(
-    job: Job,
-    number: int,
-    shard: int,
-    batches: Iterator[pa.RecordBatch],
-    ledger: Ledger,
-    reject: Callable[[pa.RecordBatch | None], None],
-) -> Iterator[pa.RecordBatch]:
+    job: Job, number: int, shard: int, ledger: Ledger, rejects: RejectSink
+) -> Iterator[tuple[pa.RecordBatch, Positions]]:
     barrier = job.barrier(number - 1)
     verdicts = read_verdicts(job, number - 1, shard)
     count = ledger.steps[barrier.name]
-    for batch in _numbered(batches):
+    final = number > job.plan.documents_phase
+    stored = job.layout.documents(min(number - 1, job.plan.documents_phase), shard, final=final)
+    for batch in _numbered(read_parquet_batches(stored)):
         started = perf_counter()
         outcome = barrier.apply(batch, verdicts)
         if outcome.reason is not None:
             check_reasons(barrier.name, barrier.reasons, outcome.reason)
-        kept, rejected = divide(barrier.name, outcome, count)
+        kept, positions, rejected = divide(barrier.name, outcome, batch[ROW].to_numpy(), count)
         count.seconds += perf_counter() - started
-        reject(rejected)
-        yield kept.drop_columns([ROW])
+        rejects.add(rejected)
+        yield kept.drop_columns([ROW]), positions
 
 
 def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -184,16 +166,6 @@ def _writing(batches: Iterator[pa.RecordBatch], sink: ParquetSink) -> Iterator[p
 
 def _document_schema(schema: pa.Schema, without: frozenset[str]) -> pa.Schema:
     return pa.schema([f for f in schema if f.name not in {INPUT_IDS, *without}])
-
-
-def _reject_schema(schema: pa.Schema, *, keep_text: bool) -> pa.Schema:
-    fields = {f.name: f for f in REJECTS}
-    for column in schema:
-        if column.name not in {PAYLOAD, HTTP_HEADERS, INPUT_IDS}:
-            fields.setdefault(column.name, column)
-    if not keep_text:
-        del fields[TEXT]
-    return pa.schema(fields.values())
 
 
 def _write_tokens(job: Job, shard: int, kept: Iterator[pa.RecordBatch], ledger: Ledger) -> None:
