@@ -94,9 +94,19 @@ mod tests {
         ] {
             assert!(is_address(word), "{word}");
         }
-        for word in
-            ["example", "e.g", "lower.Upper", "example.c", "-a.com", "a..com", "10.0.0.1/a", "example.com:1", "x.com,y", "@", ""]
-        {
+        for word in [
+            "example",
+            "e.g",
+            "lower.Upper",
+            "example.c",
+            "-a.com",
+            "a..com",
+            "10.0.0.1/a",
+            "example.com:1",
+            "x.com,y",
+            "@",
+            "",
+        ] {
             assert!(!is_address(word), "{word}");
         }
     }

@@ -131,9 +131,18 @@ mod tests {
 
     #[test]
     fn prefixes() {
-        for (word, length) in
-            [("(a", 1), ("...a", 3), (".a", 0), ("+1", 0), ("+a", 1), ("US$5", 3), ("A$", 2), ("“a", 3), ("a(", 0), ("", 0)]
-        {
+        for (word, length) in [
+            ("(a", 1),
+            ("...a", 3),
+            (".a", 0),
+            ("+1", 0),
+            ("+a", 1),
+            ("US$5", 3),
+            ("A$", 2),
+            ("“a", 3),
+            ("a(", 0),
+            ("", 0),
+        ] {
             assert_eq!(prefix_length(word), length, "{word}");
         }
     }

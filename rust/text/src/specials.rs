@@ -61,7 +61,8 @@ impl Specials {
 
     fn english() -> Self {
         let mut all = Self { cuts: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)), longest: 0 };
-        for word in [ABBREVIATIONS, WHOLE_WORDS, EMOTICONS].into_iter().flat_map(str::split_ascii_whitespace) {
+        for word in [ABBREVIATIONS, WHOLE_WORDS, EMOTICONS].into_iter().flat_map(str::split_ascii_whitespace)
+        {
             all.add(&[word]);
         }
         for letter in ('a'..='z').chain(['ä', 'ö', 'ü']) {

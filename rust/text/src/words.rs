@@ -240,7 +240,10 @@ mod tests {
         for (text, expected) in [
             ("Hello, world!", vec!["Hello", ",", "world", "!"]),
             ("I don't know (yet).", vec!["I", "do", "n't", "know", "(", "yet", ")", "."]),
-            ("Mr. O'Neil's well-known e.g. dogs'", vec!["Mr.", "O'Neil", "'s", "well", "-", "known", "e.g.", "dogs", "'"]),
+            (
+                "Mr. O'Neil's well-known e.g. dogs'",
+                vec!["Mr.", "O'Neil", "'s", "well", "-", "known", "e.g.", "dogs", "'"],
+            ),
             ("see https://a.com/b-c, now", vec!["see", "https://a.com/b-c", ",", "now"]),
             ("$5.50 for 10km at 50%", vec!["$", "5.50", "for", "10", "km", "at", "50", "%"]),
             ("fine:) and (so):", vec!["fine", ":)", "and", "(", "so", "):"]),
