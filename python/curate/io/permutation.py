@@ -63,4 +63,5 @@ class Permutation:
             mixed = ((mixed ^ (mixed >> 13)) * MULTIPLIER & 0xFFFFFFFF) ^ (mixed >> 16)
             low, high = (high ^ mixed) & ((1 << high_bits) - 1), low
             low_bits, high_bits = high_bits, low_bits
-        return low | (high << low_bits)
+        sent: _Word = low | (high << low_bits)
+        return sent

@@ -124,7 +124,7 @@ class TokenDataset:
         return self._order[1](offset)
 
     def documents(self, index: int) -> list[dict[str, Any]]:
-        """Provenance of sample `index` (stored order): id, url, source, token count of each document in it."""
+        """Provenance of sample `index` (stored order): id, url, source, token count of each document."""
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
         return self.store.rows_between(index * self.seq_len, (index + 1) * self.seq_len)

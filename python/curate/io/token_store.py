@@ -137,7 +137,7 @@ class TokenStore:
         return tokens, np.unique(joined[joined > 0])
 
     def rows_between(self, start: int, stop: int) -> list[dict[str, Any]]:
-        """Provenance of tokens `start` to `stop`: id, url, source, token count of each row that gives some."""
+        """Provenance of tokens `start` to `stop`: id, url, source, token count of each row with any."""
         if not 0 <= start <= stop <= self.tokens:
             raise IndexError(f"tokens {start} to {stop} of {self.tokens}")
         found = []

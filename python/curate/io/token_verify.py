@@ -18,9 +18,9 @@ from curate.schema import INPUT_IDS
 def verify_tokens(folder: Path) -> list[str]:
     """Every problem found, one line each, the file first; none = sound.
 
-    Checks that all files are there and have the digests and sizes of the manifest, that shards hold the rows, tokens
-    and batches that manifest and index count, that ids are below the vocabulary's size, and, where the manifest
-    declares a delimiter, that each row ends with it.
+    Checks that all files are there and have the digests and sizes of the manifest, that shards hold the rows,
+    tokens and batches that manifest and index count, that ids are below the vocabulary's size, and, where the
+    manifest declares a delimiter, that each row ends with it.
 
     Args:
         folder: a folder of splits (with dataset_dict.json), or one split.
@@ -97,7 +97,14 @@ def _verify_split(folder: Path) -> list[str]:
         lines = store.index_of_shard(number)
         problems += [
             f"{path}: {problem}"
-            for problem in _verify_shard(path, schema, lines, counts[number], store.vocab_size, eos_id)
+            for problem in _verify_shard(
+                path,
+                schema,
+                index=lines,
+                counts=counts[number],
+                vocab_size=store.vocab_size,
+                eos_id=eos_id,
+            )
         ]
     return problems
 
@@ -105,6 +112,7 @@ def _verify_split(folder: Path) -> list[str]:
 def _verify_shard(
     path: Path,
     schema: pa.Schema,
+    *,
     index: list[tuple[int, int, int]],
     counts: tuple[int, int],
     vocab_size: int,

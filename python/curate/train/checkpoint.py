@@ -28,17 +28,17 @@ def save_checkpoint(folder: Path, step: int, model: Decoder, optimizer: Any, fac
         facts: JSON values, e.g. configuration and the state of the dataset.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    text = json.dumps({"version": VERSION, "step": step, **facts}, sort_keys=True).encode()
+    arrays: dict[str, np.ndarray[Any, Any]] = {"facts": np.frombuffer(text, np.uint8)}
     for name, weight in model.named_parameters():
         arrays[f"weight {name}"] = weight.detach().cpu().numpy()
         for key, value in optimizer.state.get(weight, {}).items():
             arrays[f"adamw {key} {name}"] = value.detach().cpu().numpy()
-    text = json.dumps({"version": VERSION, "step": step, **facts}, sort_keys=True).encode()
     path = folder / f"step-{step:08d}.npz"
     temporary = folder / f".{path.name}.{os.getpid()}.tmp"
     try:
         with temporary.open("wb") as file:
-            np.savez(file, facts=np.frombuffer(text, np.uint8), **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

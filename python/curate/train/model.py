@@ -1,4 +1,4 @@
-"""A small Llama-style decoder: RMSNorm before each block, rotary positions, grouped queries, SwiGLU, no biases."""
+"""A small Llama-style decoder: RMSNorm first, rotary positions, grouped queries, SwiGLU, no biases."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ModelConfig:
         d_model: width of the residual stream.
         n_layers: blocks.
         n_heads: query heads; d_model / n_heads is the head's width, which must be even.
-        n_kv_heads: key and value heads, a divisor of n_heads (Ainslie et al. 2023); n_heads = plain attention.
+        n_kv_heads: key and value heads, a divisor of n_heads (Ainslie et al. 2023).
         d_ff: inner width of SwiGLU; None = 8/3 d_model (Shazeer 2020), rounded up to a multiple of 64.
         tie_embeddings: the output layer is the embedding, transposed.
         rope_theta: base of the rotary angles (Su et al. 2021).
@@ -136,7 +136,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
 
     Args:
         config: its shape.
-        seed: of the initial weights: normal with standard deviation 0.02, and 0.02 / sqrt(2 n_layers) for the
+        seed: of the initial weights: normal with standard deviation 0.02, 0.02 / sqrt(2 n_layers) for the
             two layers of a block that write to the residual stream (GPT-2). A generator of its own draws them,
             so that the process's random state is neither used nor changed.
     """
@@ -198,7 +198,7 @@ def rotary_angles(config: ModelConfig, length: int, device: Any) -> tuple[Tensor
 
 
 def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turns the pairs (i, i + d_head / 2) of [..., length, d_head] by their angles, as Llama's weights expect."""
+    """Turns the pairs (i, i + d_head / 2) of [..., length, d_head] by their angles, as in Llama."""
     cos, sin = angles
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)

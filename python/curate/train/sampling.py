@@ -12,6 +12,7 @@ def sample(
     model: Decoder,
     prompt_ids: Sequence[int],
     max_new_tokens: int,
+    *,
     temperature: float = 1.0,
     top_k: int | None = None,
     seed: int = 0,
