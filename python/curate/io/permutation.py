@@ -1,7 +1,7 @@
 """A shuffle that needs no memory: a keyed bijection of 0..n-1, computed for one position at a time."""
 
 import hashlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,15 @@ ROUNDS = 8
 # Multiplier of the finalizer of MurmurHash3 (32 bits).
 MULTIPLIER = 0x85EBCA6B
 
-_Word = TypeVar("_Word", int, npt.NDArray[np.uint64])
+# One position, or uint64 positions: integer arithmetic reads the same for both.
+_Word = TypeVar("_Word", bound=Any)
 
 
 class Permutation:
     """A bijection of 0..length-1 that depends on `key` alone.
 
     A Feistel network permutes the smallest power of two that holds `length`; positions that it sends outside
-    are sent on until they are inside ("cycle walking", Black and Rogaway 2002), fewer than two steps on average.
+    are sent on until they are inside ("cycle walking", Black and Rogaway 2002): under two steps on average.
 
     Args:
         length: 1 to 2^62.
@@ -46,7 +47,7 @@ class Permutation:
 
     def many(self, positions: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """The same for an array of positions, int64."""
-        if len(positions) and not (0 <= positions.min() and positions.max() < self.length):
+        if len(positions) and (positions.min() < 0 or positions.max() >= self.length):
             raise IndexError(f"a position outside {self.length}")
         sent = self._network(positions.astype(np.uint64))
         while len(outside := np.flatnonzero(sent >= self.length)):
@@ -62,4 +63,5 @@ class Permutation:
             mixed = ((mixed ^ (mixed >> 13)) * MULTIPLIER & 0xFFFFFFFF) ^ (mixed >> 16)
             low, high = (high ^ mixed) & ((1 << high_bits) - 1), low
             low_bits, high_bits = high_bits, low_bits
-        return low | (high << low_bits)
+        sent: _Word = low | (high << low_bits)
+        return sent

@@ -24,14 +24,14 @@ class TokenDataset:
     """Samples of `seq_len` tokens and their successors, in an order shared by all ranks.
 
     Concat-then-split: sample `i` holds tokens `i * seq_len` to `(i + 1) * seq_len` (inclusive: one more than
-    `seq_len`) of the split's token stream, so that every token but the first is predicted exactly once. Documents
-    are cut at sample borders; what is lost is the tail, fewer than `seq_len` tokens per split.
+    `seq_len`) of the split's token stream, so that every token but the first is predicted exactly once.
+    Documents are cut at sample borders; what is lost is the tail, fewer than `seq_len` tokens per split.
 
     The global order is a function of (content digest, seed, epoch, position) alone: rank `r` of `w` takes the
     positions `consumed + r`, `consumed + r + w`, ... Ranks advance together, so the state of any one of them
     resumes all of them, under another `world_size` as well: nothing is lost or repeated.
 
-    `dataset[i]` is sample `i` in stored order, whatever the seed, for samplers that bring an order of their own.
+    `dataset[i]` is sample `i` in stored order, whatever the seed, for samplers with an order of their own.
 
     Args:
         path: a finished split, e.g. `out/tokens/train`.
@@ -40,8 +40,8 @@ class TokenDataset:
         packing: see `PACKING`.
         rank: this process, 0 to world_size - 1.
         world_size: processes that share the samples.
-        epochs: passes over the samples before iteration ends; None = endless. At the end of the last pass ranks
-            may differ by one sample.
+        epochs: passes over the samples before iteration ends; None = endless. At the end of the last pass
+            ranks may differ by one sample.
         shuffle: False = stored order in every epoch.
 
     Raises:
@@ -54,6 +54,7 @@ class TokenDataset:
         self,
         path: str | Path,
         seq_len: int,
+        *,
         seed: int = 0,
         packing: str = "concat",
         rank: int = 0,
@@ -84,7 +85,7 @@ class TokenDataset:
 
         Returns:
             input_ids: int64 [seq_len].
-            labels: int64 [seq_len], the token after each; the end of a document predicts the start of the next.
+            labels: int64 [seq_len], the token after each; a document's end predicts the next one's start.
             segment_ids: int64 [seq_len], which document of the sample each input belongs to, from 0.
         """
         if index < 0:
@@ -98,7 +99,7 @@ class TokenDataset:
         return {"input_ids": tokens[:-1], "labels": tokens[1:], "segment_ids": np.cumsum(segments)}
 
     def __iter__(self) -> Iterator[Sample]:
-        """This rank's samples from where the state stands; a sample handed out counts as consumed."""
+        """Samples of this rank from where the state stands; a sample handed out counts as consumed."""
         if len(self) == 0:
             return
         end = None if self.epochs is None else self.epochs * len(self)
@@ -123,13 +124,13 @@ class TokenDataset:
         return self._order[1](offset)
 
     def documents(self, index: int) -> list[dict[str, Any]]:
-        """Provenance of sample `index` (stored order): id, url, source and token count of each document in it."""
+        """Provenance of sample `index` (stored order): id, url, source, token count of each document."""
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
         return self.store.rows_between(index * self.seq_len, (index + 1) * self.seq_len)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the global order stands, as JSON values; the same on every rank after the same number of samples."""
+        """Where the global order stands, as JSON values; the same on ranks that handed out equally many."""
         return {
             "version": 1,
             "content_digest": self.store.content_digest,

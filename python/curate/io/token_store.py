@@ -60,7 +60,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise OutputError(
             f"the manifest of {folder} is not readable: {error}", hint="write it again"
         ) from error
-    if not named or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+    if not named or version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise OutputError(
             f"{folder} has format {manifest['format']} {version}, this reads curate-tokens {FORMAT_VERSION}",
             hint="install the curate that wrote it, or write it again",
@@ -137,7 +137,7 @@ class TokenStore:
         return tokens, np.unique(joined[joined > 0])
 
     def rows_between(self, start: int, stop: int) -> list[dict[str, Any]]:
-        """Provenance of tokens `start` to `stop`: id, url, source and token count of each row that gives some."""
+        """Provenance of tokens `start` to `stop`: id, url, source, token count of each row with any."""
         if not 0 <= start <= stop <= self.tokens:
             raise IndexError(f"tokens {start} to {stop} of {self.tokens}")
         found = []
@@ -187,6 +187,18 @@ class TokenStore:
         if len(self._batches) > MAX_OPEN_BATCHES:
             self._batches.popitem(last=False)
         return opened
+
+    def index_of_shard(self, shard: int) -> list[tuple[int, int, int]]:
+        """Byte offset, rows and tokens of each record batch of a shard, as the index counts them."""
+        numbers = np.flatnonzero(self._index[:-1, 0] == shard).tolist()
+        return [
+            (
+                int(self._index[n, 1]),
+                int(self._first_row[n + 1] - self._first_row[n]),
+                int(self._first_token[n + 1] - self._first_token[n]),
+            )
+            for n in numbers
+        ]
 
     def token_bytes(self) -> npt.NDArray[np.int32]:
         """Bytes of text that each token id stands for, 0 for special tokens; int32 [vocab_size]."""

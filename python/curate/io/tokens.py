@@ -2,9 +2,9 @@
 
 A split is a folder; `dataset_dict.json` in its parent joins the splits:
 
-    data-*.arrow        IPC stream, uncompressed (so that it can be mapped): input_ids, id, url, source; a row
-                        per document
-    index.npy           int64 [batches + 1, 4]: shard, byte offset of the record batch's message in that shard,
+    data-*.arrow        IPC stream, uncompressed (so that it can be mapped): input_ids, id, url, source;
+                        a row per document
+    index.npy           int64 [batches + 1, 4]: shard, byte offset of the record batch's message in it,
                         rows before it, tokens before it; the last line is (shards, 0, all rows, all tokens)
     token_bytes.npy     int32 [vocab_size]: bytes of text a token stands for, 0 for special tokens
     tokenizer.json      the exact tokenizer
@@ -32,8 +32,8 @@ from curate.schema import ID, INPUT_IDS, SOURCE, URL
 FORMAT_VERSION = "1.0"
 #: IPC end-of-stream marker: continuation word and a metadata length of zero
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-# A batch is cut before the row that would take it past this, so that 32-bit list offsets cannot overflow and a
-# writer's memory stays bounded however long the documents are.
+# A batch is cut before the row that would take it past this, so that 32-bit list offsets cannot overflow and
+# a writer's memory stays bounded however long the documents are.
 MAX_BATCH_TOKENS = 1 << 24
 
 
@@ -80,8 +80,8 @@ def write_token_shard(
 
     Args:
         path: the file to write; it appears, whole, when everything is on disk.
-        batches: with columns `input_ids` (list or large_list of integers), `id`, `url`, `source`; others are left
-            out. `id` and `input_ids` hold no nulls.
+        batches: with columns `input_ids` (list or large_list of integers), `id`, `url`, `source`; others are
+            left out. `id` and `input_ids` hold no nulls.
         dtype: uint16 or uint32.
         rows_per_batch: rows of each record batch written (fewer where tokens would pass `MAX_BATCH_TOKENS`).
 
@@ -147,8 +147,8 @@ def finish_split(
 
     Args:
         folder: holds the shards already.
-        shards: what `write_token_shard` returned for each, in the order of the rows; at least one, which may be
-            empty (`datasets` cannot load a split without a shard).
+        shards: what `write_token_shard` returned for each, in the order of the rows; at least one, which may
+            be empty (`datasets` cannot load a split without a shard).
         tokenizer: what made the ids.
         provenance: JSON values kept in the manifest (plan, versions, input digests).
 
@@ -164,7 +164,7 @@ def finish_split(
         )
     if tokenizer.token_bytes.shape != (tokenizer.vocab_size,):
         raise OutputError(
-            f"token_bytes has shape {tokenizer.token_bytes.shape}, the vocabulary has {tokenizer.vocab_size} tokens",
+            f"token_bytes has shape {tokenizer.token_bytes.shape} for {tokenizer.vocab_size} tokens",
             hint="give one length per token id",
         )
     dtypes = sorted({shard["dtype"] for shard in shards})
@@ -220,7 +220,7 @@ def finish_tokens(folder: Path, splits: Sequence[str]) -> None:
 
 def content_digest(dtype: str, tokenizer_digest: str, shard_digests: Sequence[str]) -> str:
     """SHA-256 over the ids' type, the tokenizer and the digest of every shard in row order."""
-    whole = [FORMAT_VERSION.split(".")[0], dtype, tokenizer_digest, *shard_digests]
+    whole = [FORMAT_VERSION.partition(".")[0], dtype, tokenizer_digest, *shard_digests]
     return hashlib.sha256("\n".join(whole).encode()).hexdigest()
 
 

@@ -1,0 +1,102 @@
+"""Checkpoints: one `.npz` of float arrays and one JSON text; nothing in it can run code when it is read."""
+
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from curate.errors import OutputError
+from curate.train.model import Decoder
+
+VERSION = 1
+_NAME = re.compile(r"step-(\d{8})\.npz")
+
+
+def save_checkpoint(folder: Path, step: int, model: Decoder, optimizer: Any, facts: dict[str, Any]) -> Path:
+    """Writes `step-XXXXXXXX.npz` whole or not at all, then removes the older ones.
+
+    Args:
+        folder: made if it is not there.
+        step: steps done.
+        model: its weights.
+        optimizer: AdamW; its moments and counts per weight.
+        facts: JSON values, e.g. configuration and the state of the dataset.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"version": VERSION, "step": step, **facts}, sort_keys=True).encode()
+    arrays: dict[str, np.ndarray[Any, Any]] = {"facts": np.frombuffer(text, np.uint8)}
+    for name, weight in model.named_parameters():
+        arrays[f"weight {name}"] = weight.detach().cpu().numpy()
+        for key, value in optimizer.state.get(weight, {}).items():
+            arrays[f"adamw {key} {name}"] = value.detach().cpu().numpy()
+    path = folder / f"step-{step:08d}.npz"
+    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    for older in folder.iterdir():
+        match = _NAME.fullmatch(older.name)
+        if match and int(match[1]) < step:
+            older.unlink()
+    return path
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of the highest step, None if there is none."""
+    if not folder.is_dir():
+        return None
+    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    return max(found, key=lambda path: path.name, default=None)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The JSON values of a checkpoint, with `step`.
+
+    Raises:
+        OutputError: it cannot be read, or is of another version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            facts = json.loads(arrays["facts"].tobytes())
+        version = facts["version"]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise OutputError(f"checkpoint {path} cannot be read: {error}", hint="remove it") from error
+    if version != VERSION:
+        raise OutputError(f"checkpoint {path} has version {version}", hint=f"this reads version {VERSION}")
+    return dict(facts)
+
+
+def restore(path: Path, model: Decoder, optimizer: Any) -> None:
+    """Puts weights and optimizer state back.
+
+    Raises:
+        OutputError: an array is missing, damaged or of another shape.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays, torch.no_grad():
+            for name, weight in model.named_parameters():
+                weight.copy_(_like(weight, arrays[f"weight {name}"]))
+                state = optimizer.state[weight]
+                state["step"] = torch.from_numpy(arrays[f"adamw step {name}"])
+                for key in ("exp_avg", "exp_avg_sq"):
+                    state[key] = _like(weight, arrays[f"adamw {key} {name}"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise OutputError(
+            f"checkpoint {path} does not fit: {error}", hint="remove it, or resume=False"
+        ) from error
+
+
+def _like(weight: Any, array: np.ndarray[Any, Any]) -> Any:
+    if tuple(array.shape) != tuple(weight.shape):
+        raise ValueError(f"shape {array.shape} where {tuple(weight.shape)} is expected")
+    return torch.from_numpy(array).to(device=weight.device, dtype=weight.dtype)
