@@ -118,12 +118,70 @@ def remove(folder: str, ids_file: str) -> int:
 @click.option("--out", help="Folder for checkpoints and the log; default FOLDER/model.")
 def train(folder: str, steps: int, out: str | None) -> int:
     """Train a small model on the tokens of a run."""
-    return _train(folder, steps, out)
+    try:
+        from curate.train.loop import TrainConfig
+        from curate.train.loop import train as fit
+    except ImportError as error:
+        raise CurateError(
+            f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
+        ) from error
+    tokens = Path(folder) / "tokens"
+    if not (tokens / "dataset_dict.json").is_file():
+        raise CurateError(f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens")
+    checkpoints = Path(out) if out else Path(folder) / "model"
+
+    def tell(record: dict[str, Any]) -> None:
+        if record["step"] % 10 == 0 or record["step"] == steps:
+            told = f"step {record['step']}/{steps}  loss {record['loss']:.3f}  {record['tokens_per_s']:,.0f} tokens/s"
+            click.echo(told, err=True)
+
+    result = fit(tokens, TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
+    click.echo(f"{result.parameters:,} parameters, {result.steps} steps, loss {result.loss:.3f} nats per token")
+    if result.valid_loss is not None:
+        held_out = f"{result.valid_loss:.3f} nats per token, {result.valid_bits_per_byte:.3f} bits per byte"
+        click.echo(f"held out: {held_out}")
+    return 0
 
 
 @command_line.group()
 def assets() -> None:
-    """Models and lists that curate uses."""
+    """Models and lists that curate uses; nothing else ever downloads."""
+
+
+@assets.command("list")
+def list_assets() -> int:
+    """Show the known models and where they are found."""
+    from curate.assets import ASSETS, resolve
+
+    for name, asset in ASSETS.items():
+        try:
+            place = str(resolve(name))
+        except (CurateError, FileNotFoundError):
+            place = f"not here; {asset.url}"
+        click.echo(f"{name}  {asset.size_bytes:,} bytes  {asset.licence}  {place}")
+    return 0
+
+
+@assets.command("get")
+@click.argument("name")
+def get_asset(name: str) -> int:
+    """Download a known model into the cache, checked by its digest."""
+    from curate.assets import download
+
+    click.echo(download(name))
+    return 0
+
+
+@assets.command("ut1")
+@click.argument("folder")
+@click.option("--category", "categories", multiple=True, default=("adult",), show_default=True)
+def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
+    """Download the UT1 URL lists into FOLDER, for `UrlFilter(lists=FOLDER)`."""
+    from curate.blocklists import download_ut1
+
+    download_ut1(Path(folder), categories=categories)
+    click.echo(folder)
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:
