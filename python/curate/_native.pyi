@@ -1,5 +1,6 @@
 """The Rust extension. Every function takes any Arrow array (PyCapsule protocol) and returns Arrow arrays."""
 
+from os import PathLike
 from typing import Any, Protocol
 
 class ArrowArray(Protocol):
@@ -12,6 +13,16 @@ def build_profile() -> str: ...
 # --- bpe ---
 # --- html ---
 # --- langid ---
+class LanguageModel:
+    """A supervised fastText model; `CurateError` if the file is none, `FileNotFoundError` if it is absent."""
+
+    def __new__(cls, path: str | PathLike[str]) -> LanguageModel: ...
+    @property
+    def labels(self) -> list[str]: ...
+    def detect(self, texts: ArrowArray) -> ArrowArray: ...  # struct<language: string, score: float32>
+    def predict(self, texts: ArrowArray, k: int = 1, threshold: float = 0.0) -> ArrowArray: ...
+    def score(self, texts: ArrowArray, label: str) -> ArrowArray: ...  # float32
+
 # --- minhash ---
 # --- pii ---
 # --- text ---
