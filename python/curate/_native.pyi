@@ -25,5 +25,9 @@ class LanguageModel:
 
 # --- minhash ---
 # --- pii ---
+def pii_kinds() -> list[tuple[str, bool, str]]: ...  # name, looked for by default, one line
+def find_pii(texts: ArrowArray, kinds: list[str]) -> ArrowArray: ...
+def scrub_pii(texts: ArrowArray, kinds: list[str], policy: str, key: bytes | None = None) -> ArrowArray: ...
+
 # --- text ---
 # --- warc ---

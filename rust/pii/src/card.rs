@@ -5,13 +5,29 @@ use std::ops::Range;
 use crate::context;
 
 const WORDS: [&str; 16] = [
-    "card", "cards", "visa", "mastercard", "amex", "credit", "debit", "cc", "discover", "maestro", "payment", "pan",
-    "karte", "kreditkarte", "carte", "tarjeta",
+    "card",
+    "cards",
+    "visa",
+    "mastercard",
+    "amex",
+    "credit",
+    "debit",
+    "cc",
+    "discover",
+    "maestro",
+    "payment",
+    "pan",
+    "karte",
+    "kreditkarte",
+    "carte",
+    "tarjeta",
 ];
 
 /// The card number that begins with the digit run at `start`.
 pub(crate) fn at(text: &[u8], start: usize) -> Option<Range<usize>> {
-    if start > 0 && (text[start - 1].is_ascii_alphanumeric() || matches!(text[start - 1], b'.' | b'-' | b'_' | b'+')) {
+    if start > 0
+        && (text[start - 1].is_ascii_alphanumeric() || matches!(text[start - 1], b'.' | b'-' | b'_' | b'+'))
+    {
         return None;
     }
     let mut digits = [0u8; 19];
@@ -81,8 +97,8 @@ fn known_issuer(digits: &[u8]) -> Option<bool> {
         15 if two == 34 || two == 37 => true,
         14 if (300..=305).contains(&three) || four == 3095 || matches!(two, 36 | 38 | 39) => true,
         16..=19 if four == 6011 || (644..=649).contains(&three) || two == 65 => true, // Discover
-        16..=19 if (3528..=3589).contains(&four) || two == 62 => true,               // JCB, UnionPay
-        16..=19 if (2200..=2204).contains(&four) => true,                            // Mir
+        16..=19 if (3528..=3589).contains(&four) || two == 62 => true,                // JCB, UnionPay
+        16..=19 if (2200..=2204).contains(&four) => true,                             // Mir
         _ => false,
     };
     let wide = match length {

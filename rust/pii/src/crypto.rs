@@ -21,7 +21,8 @@ pub(crate) fn at(text: &[u8], start: usize) -> Option<Range<usize>> {
     if context::alnum_before(text, start) {
         return None;
     }
-    let length = text[start..].iter().take(LONGEST + 1).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let length =
+        text[start..].iter().take(LONGEST + 1).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let token = &text[start..start + length];
     let valid = match token {
         [b'0', b'x', address @ ..] if address.len() == 40 => is_ethereum(address),

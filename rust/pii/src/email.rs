@@ -33,7 +33,8 @@ pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
     let domain = std::str::from_utf8(&tail[..length]).ok()?.trim_end_matches(['.', '-']).to_ascii_lowercase();
     let end = at + 1 + domain.len();
-    let follows_path = text.get(end) == Some(&b':') && text.get(end + 1).is_some_and(|&b| !b.is_ascii_whitespace());
+    let follows_path =
+        text.get(end) == Some(&b':') && text.get(end + 1).is_some_and(|&b| !b.is_ascii_whitespace());
     let is_ssh = text[..start].ends_with(b"ssh://") || text[..start].ends_with(b"git://");
     if is_ssh || (follows_path && matches!(&text[start..at], b"git" | b"hg" | b"svn")) {
         return None;
@@ -43,9 +44,9 @@ pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// A name under a public suffix that is not reserved for examples (RFC 2606) and is no image density (`@2x`).
 fn is_personal_domain(domain: &str) -> bool {
-    let labels_are_valid = domain
-        .split('.')
-        .all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-'));
+    let labels_are_valid = domain.split('.').all(|label| {
+        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+    });
     if !labels_are_valid {
         return false;
     }

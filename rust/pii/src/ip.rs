@@ -27,7 +27,8 @@ const PRIVATE_V4: [([u8; 4], u32); 14] = [
     ([224, 0, 0, 0], 3), // multicast and reserved: nobody's address
 ];
 
-const VERSION_WORDS: [&str; 9] = ["version", "ver", "v", "build", "release", "firmware", "section", "oid", "rev"];
+const VERSION_WORDS: [&str; 9] =
+    ["version", "ver", "v", "build", "release", "firmware", "section", "oid", "rev"];
 
 pub(crate) fn is_global_v4(address: [u8; 4]) -> bool {
     let bits = u32::from_be_bytes(address);
@@ -38,7 +39,8 @@ pub(crate) fn is_global_v4(address: [u8; 4]) -> bool {
 pub(crate) fn v4(text: &[u8], start: usize) -> Option<Range<usize>> {
     if start > 0 {
         let before = text[start - 1];
-        let name = before == b'-' && context::alnum_before(text, start - 1) && !text[start - 2].is_ascii_digit();
+        let name =
+            before == b'-' && context::alnum_before(text, start - 1) && !text[start - 2].is_ascii_digit();
         if before.is_ascii_alphanumeric() || before == b'.' || name {
             return None;
         }
@@ -83,7 +85,9 @@ pub(crate) fn v6(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
     }
     let body = text[run.clone()].trim_ascii_end();
     let mut end = run.start + body.len();
-    while end > run.start && (text[end - 1] == b'.' || (text[end - 1] == b':' && !text[..end].ends_with(b"::"))) {
+    while end > run.start
+        && (text[end - 1] == b'.' || (text[end - 1] == b':' && !text[..end].ends_with(b"::")))
+    {
         end -= 1;
     }
     if !(3..=45).contains(&(end - run.start)) {

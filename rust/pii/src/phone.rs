@@ -9,9 +9,37 @@ const MOST_DIGITS: usize = 16;
 const MOST_BYTES: usize = 32;
 const CONTEXT_BYTES: usize = 32;
 const WORDS: [&str; 31] = [
-    "tel", "phone", "telephone", "call", "mobile", "cell", "cellphone", "fax", "whatsapp", "phones", "text", "sms",
-    "dial", "hotline", "ring", "telefon", "tél", "téléphone", "telefono", "teléfono", "móvil", "handy", "rufnummer",
-    "telefone", "celular", "тел", "телефон", "電話", "电话", "전화", "هاتف",
+    "tel",
+    "phone",
+    "telephone",
+    "call",
+    "mobile",
+    "cell",
+    "cellphone",
+    "fax",
+    "whatsapp",
+    "phones",
+    "text",
+    "sms",
+    "dial",
+    "hotline",
+    "ring",
+    "telefon",
+    "tél",
+    "téléphone",
+    "telefono",
+    "teléfono",
+    "móvil",
+    "handy",
+    "rufnummer",
+    "telefone",
+    "celular",
+    "тел",
+    "телефон",
+    "電話",
+    "电话",
+    "전화",
+    "هاتف",
 ];
 
 /// Digits of a candidate, in groups, with the position after each group.
@@ -71,7 +99,9 @@ pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
         return plus(text, start - 1, start);
     }
     let before = start.checked_sub(1).map(|at| text[at]);
-    let joined = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'/' | b'_' | b'$' | b'=' | b'&' | b'%');
+    let joined = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'/' | b'_' | b'$' | b'=' | b'&' | b'%')
+    };
     if before.is_some_and(joined) {
         return None;
     }
@@ -116,9 +146,11 @@ fn plus(text: &[u8], start: usize, digits_at: usize) -> Option<Range<usize>> {
         }
     }
     let (fewest, most) = international(&found.digits)?;
-    let whole = found.ends.iter().rev().find(|&&(count, end, _)| {
-        (fewest..=most).contains(&count) && ends_cleanly(text, end)
-    })?;
+    let whole = found
+        .ends
+        .iter()
+        .rev()
+        .find(|&&(count, end, _)| (fewest..=most).contains(&count) && ends_cleanly(text, end))?;
     let digits = &found.digits[..whole.0];
     let valid = if digits[0] == 1 { is_nanp(&digits[1..]) } else { is_plausible(digits) };
     valid.then_some(start..whole.1)
@@ -144,11 +176,19 @@ fn is_national(digits: &[u8], shape: &[(usize, usize, u8)], parenthesis: bool) -
     let separator = shape.get(1).map_or(0, |&(_, _, separator)| separator);
     let uniform = separator != 0 && all(separator);
     match &*sizes {
-        [3, 3, 4] if digits[0] != 0 => is_nanp(digits) && (parenthesis || (uniform && separator != b' ' && separator != b'/')),
+        [3, 3, 4] if digits[0] != 0 => {
+            is_nanp(digits) && (parenthesis || (uniform && separator != b' ' && separator != b'/'))
+        }
         [1, 3, 3, 4] if digits[0] == 1 => is_nanp(&digits[1..]) && uniform && separator != b'/',
         [2, 2, 2, 2, 2] => digits[0] == 0 && digits[1] != 0 && uniform && separator != b'/',
-        [3, 4, 4] | [4, 3, 4] => digits[0] == 0 && matches!(digits[1], 1 | 2 | 7..=9) && (parenthesis || uniform && separator != b'/'),
-        [5, 3, 3] | [5, 6] => digits[0] == 0 && matches!(digits[1], 1 | 7) && (parenthesis || separator == b' '),
+        [3, 4, 4] | [4, 3, 4] => {
+            digits[0] == 0
+                && matches!(digits[1], 1 | 2 | 7..=9)
+                && (parenthesis || uniform && separator != b'/')
+        }
+        [5, 3, 3] | [5, 6] => {
+            digits[0] == 0 && matches!(digits[1], 1 | 7) && (parenthesis || separator == b' ')
+        }
         [2, 4, 4] | [3, 3, 4] => digits[0] == 0 && digits[1] != 0 && (parenthesis || all(b'-')),
         _ => false,
     }

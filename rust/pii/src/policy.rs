@@ -97,7 +97,9 @@ impl Writer<'_> {
         *count = count.saturating_add(1);
         // writing to a string cannot fail
         let _ = match (self.policy, kind) {
-            (Policy::FineWeb, Kind::Email) => write!(out, "{}", FINEWEB_EMAILS[ordinal % FINEWEB_EMAILS.len()]),
+            (Policy::FineWeb, Kind::Email) => {
+                write!(out, "{}", FINEWEB_EMAILS[ordinal % FINEWEB_EMAILS.len()])
+            }
             (Policy::FineWeb, Kind::Ipv4) => {
                 write!(out, "{}", FINEWEB_ADDRESSES[ordinal % FINEWEB_ADDRESSES.len()])
             }

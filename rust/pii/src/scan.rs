@@ -111,7 +111,8 @@ fn scan_bytes(text: &[u8], found: &mut Candidates) {
             COLON => {
                 found.offer(Kind::MacAddress, || mac::at(text, at));
                 if at >= v6_until {
-                    let back = text[v6_until..at].iter().rev().take_while(|&&byte| ip::is_v6_byte(byte)).count();
+                    let back =
+                        text[v6_until..at].iter().rev().take_while(|&&byte| ip::is_v6_byte(byte)).count();
                     let ahead = text[at..].iter().take_while(|&&byte| ip::is_v6_byte(byte)).count();
                     v6_until = at + ahead;
                     found.offer(Kind::Ipv6, || ip::v6(text, at - back..v6_until));

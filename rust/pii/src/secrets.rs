@@ -21,11 +21,14 @@ pub(crate) fn at(text: &[u8], start: usize, form: &SecretForm) -> Option<Range<u
         end -= 1;
     }
     let length = end - body;
-    if !(form.shortest..=form.longest).contains(&length) || text.get(end).is_some_and(u8::is_ascii_alphanumeric) {
+    if !(form.shortest..=form.longest).contains(&length)
+        || text.get(end).is_some_and(u8::is_ascii_alphanumeric)
+    {
         return None;
     }
     let mut seen = [false; 256];
-    let distinct = text[body..end].iter().filter(|&&b| !std::mem::replace(&mut seen[usize::from(b)], true)).count();
+    let distinct =
+        text[body..end].iter().filter(|&&b| !std::mem::replace(&mut seen[usize::from(b)], true)).count();
     // "xxxxxxxx" and other fillers in documentation have few different characters
     (distinct >= 6.min(length)).then_some(start..end)
 }

@@ -16,12 +16,14 @@ pub(crate) fn at(text: &[u8], start: usize) -> Option<Range<usize>> {
         _ => byte.is_ascii_digit(),
     });
     let end = start + 11;
-    let longer = context::alnum_at(text, end) || (text.get(end) == Some(&b'-') && context::digit_at(text, end + 1));
+    let longer =
+        context::alnum_at(text, end) || (text.get(end) == Some(&b'-') && context::digit_at(text, end + 1));
     if !well_formed || longer || context::alnum_before(text, start) || text[..start].ends_with(b"-") {
         return None;
     }
     let area = &body[..3];
-    let invalid = area == b"000" || area == b"666" || area[0] == b'9' || &body[4..6] == b"00" || &body[7..] == b"0000";
+    let invalid =
+        area == b"000" || area == b"666" || area[0] == b'9' || &body[4..6] == b"00" || &body[7..] == b"0000";
     let named = context::before(text, start, 64, &WORDS);
     (!invalid && !SPECIMENS.contains(&body) && named).then_some(start..end)
 }

@@ -32,7 +32,8 @@ pub(crate) fn jwt(text: &[u8], start: usize) -> Option<Range<usize>> {
     }
     let end = signature_at + part(signature_at);
     let decoded = URL_SAFE_NO_PAD.decode(&text[start..start + header]).ok()?;
-    let names_algorithm = memmem::find(&decoded, b"\"alg\"").is_some() && decoded.trim_ascii_end().ends_with(b"}");
+    let names_algorithm =
+        memmem::find(&decoded, b"\"alg\"").is_some() && decoded.trim_ascii_end().ends_with(b"}");
     names_algorithm.then_some(start..end)
 }
 
@@ -57,7 +58,9 @@ pub(crate) fn private_key(text: &[u8], start: usize) -> Option<Range<usize>> {
             return Some(start..next + 5 + 4 + label_length + 5);
         }
     }
-    let is_body = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\r' | b'\n' | b'\\');
+    let is_body = |byte: &&u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\r' | b'\n' | b'\\')
+    };
     let mut end = body + text[body..].iter().take_while(is_body).count();
     while end > body && text[end - 1].is_ascii_whitespace() {
         end -= 1;
