@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from curate import assets
 from curate.errors import CurateError
 

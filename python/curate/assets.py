@@ -34,6 +34,7 @@ class Asset:
         licence: SPDX expression of the file itself.
         url: the official address.
         package: an importable package that carries the file, and the path of the file in it.
+
     """
 
     name: str
@@ -86,6 +87,7 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     Raises:
         CurateError: no such asset, it is nowhere on this machine, or its content is not the pinned one.
         FileNotFoundError: a path was given, and there is no file.
+
     """
     asset = ASSETS.get(os.fspath(name))
     if asset is None:
@@ -112,6 +114,7 @@ def download(name: str) -> Path:
 
     Raises:
         CurateError: no such asset, the address does not answer, or the content is not the pinned one.
+
     """
     asset = ASSETS.get(name)
     if asset is None:
@@ -176,5 +179,6 @@ def _packaged(asset: Asset) -> Path | None:
 
 def _unknown(name: str) -> CurateError:
     return CurateError(
-        f"no asset is named `{name}`", hint=f"known assets: {', '.join(sorted(ASSETS))}; or pass the path of a file"
+        f"no asset is named `{name}`",
+        hint=f"known assets: {', '.join(sorted(ASSETS))}; or pass the path of a file",
     )

@@ -1,12 +1,14 @@
 """Language identification equals the `fasttext` package: labels, and probabilities within 1e-4."""
 
 import io
+import itertools
 import json
 import subprocess
 import sys
 
 import pyarrow as pa
 import pytest
+
 from curate.assets import resolve
 from curate.stages.language import load_model
 
@@ -38,7 +40,7 @@ def compare(texts):
     ours = pa.array(load_model("lid.176").predict(pa.array(texts, pa.large_string()), 3)).to_pylist()
     for text, mine, (labels, scores) in zip(texts, ours, fasttext_top3(texts), strict=True):
         assert [item["score"] for item in mine] == pytest.approx(scores, abs=1e-4), text[:80]
-        gaps = [abs(a - b) for a, b in zip(scores, scores[1:], strict=False)]
+        gaps = [abs(a - b) for a, b in itertools.pairwise(scores)]
         if all(gap > 1e-4 for gap in gaps):
             assert [item["label"] for item in mine[:2]] == [s.removeprefix("__label__") for s in labels[:2]]
 
@@ -66,7 +68,9 @@ def test_awkward_texts():
 
 
 def test_sentences(data_dir):
-    compare([text for index, text in enumerate(read(data_dir / "lid" / "sentences.jsonl.zst")) if index % 25 == 0])
+    compare(
+        [text for index, text in enumerate(read(data_dir / "lid" / "sentences.jsonl.zst")) if index % 25 == 0]
+    )
 
 
 @pytest.mark.parametrize("corpus", ["ar-openiti", "en-cppdocs", "ja-aozora", "hi-ltrc", "react-docs"])

@@ -1,4 +1,4 @@
-"""PII: case tables per kind, properties, policies. Valid numbers are computed, so no real secret stands here."""
+"""PII: case tables per kind, policies. Valid numbers are computed: no real secret stands here."""
 
 import base64
 import hashlib
@@ -8,10 +8,11 @@ import time
 
 import pyarrow as pa
 import pytest
-from curate.errors import PlanError
-from curate.stages.pii import DEFAULT_KINDS, KINDS, POLICIES, ScrubPII, find_pii, scrub_pii
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from curate.errors import PlanError
+from curate.stages.pii import DEFAULT_KINDS, KINDS, POLICIES, ScrubPII, find_pii, scrub_pii
 
 KEY = b"secret"
 
@@ -83,16 +84,32 @@ POSITIVE = [
     ("phone", "03-3541-2200", "03-3541-2200"),
     ("phone", "Tel: 089/1234567", "089/1234567"),
     ("payment_card", f"my card {VISA}", VISA),
-    ("payment_card", " ".join(VISA[i : i + 4] for i in range(0, 16, 4)), " ".join(VISA[i : i + 4] for i in range(0, 16, 4))),
+    (
+        "payment_card",
+        " ".join(VISA[i : i + 4] for i in range(0, 16, 4)),
+        " ".join(VISA[i : i + 4] for i in range(0, 16, 4)),
+    ),
     ("payment_card", f"amex {card('37', 15)}", card("37", 15)),
     ("iban", iban("DE", "370400440532013000"), iban("DE", "370400440532013000")),
     ("iban", "IBAN " + iban("GB", "NWBK60161331926819"), iban("GB", "NWBK60161331926819")),
     ("crypto_address", f"send to {BITCOIN}", BITCOIN),
     ("crypto_address", base58check(5, bytes(range(40, 60))), base58check(5, bytes(range(40, 60)))),
     # test vectors of BIP 173 (version 0), BIP 350 (version 1) and EIP-55
-    ("crypto_address", "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4"),
-    ("crypto_address", "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"),
-    ("crypto_address", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
+    (
+        "crypto_address",
+        "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4",
+        "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4",
+    ),
+    (
+        "crypto_address",
+        "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
+        "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
+    ),
+    (
+        "crypto_address",
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    ),
     ("jwt", f"Bearer {JWT}", JWT),
     ("private_key", f"x\n{PEM}\ny", PEM),
     ("private_key", PEM[:120], PEM[:120]),
@@ -107,25 +124,51 @@ POSITIVE = [
 ]
 
 NEAR_MISSES = [
-    ("email", "icon@2x.png a@b user@host.local joe@example.com @joe@mastodon.social git@github.com:me/repo.git x@.com"),
-    ("email", "someone@nowhere.invalidtld lodash@4.17.21 deco@rator"),
+    (
+        "email",
+        "icon@2x.png a@b user@host.local joe@example.com @joe@mastodon.social git@github.com:me/repo.git",
+    ),
+    ("email", "x@.com someone@nowhere.invalidtld lodash@4.17.21 deco@rator"),
     ("email", "a" * 65 + "@gmail.com"),
-    ("ipv4", "1.2.3.4.5 256.1.1.1 192.168.0.1 10.0.0.1 127.0.0.1 08.8.8.8 v8.8.8.8 203.0.113.9 version 4.132.211.142"),
-    ("ipv4", "a8.8.8.8 8.8.8.8b lib-8.8.8.8 22.214.171.124"),
+    (
+        "ipv4",
+        "1.2.3.4.5 256.1.1.1 192.168.0.1 10.0.0.1 127.0.0.1 08.8.8.8 v8.8.8.8 203.0.113.9",
+    ),
+    ("ipv4", "version 4.132.211.142 a8.8.8.8 8.8.8.8b lib-8.8.8.8 22.214.171.124"),
     ("ipv6", "std::abs 12:30:45 ::1 fe80::1 2001:db8::1 Face::Bad 2001:zz::1 a:b"),
-    ("phone", "1234567890 2019-07-12 3.14159265358 10,000,000 +1 100 200 3000 12:30 978-3-16-148410-0 +100000000"),
+    (
+        "phone",
+        "1234567890 2019-07-12 3.14159265358 10,000,000 +1 100 200 3000 12:30 978-3-16-148410-0 +100000000",
+    ),
     ("phone", "111-555-0123 12125550123456789 price $212-555-0123 +999 123 456 789"),
     ("payment_card", f"{VISA} card {VISA[:-1]}{(int(VISA[-1]) + 1) % 10}"),
     ("payment_card", "0000 0000 0000 0000 card 1234567890123456"),
     ("iban", "DE00370400440532013000 XX44 5001 0517 5407 3249"),
     ("crypto_address", BITCOIN[:-1] + ("2" if BITCOIN[-1] != "2" else "3")),
-    ("crypto_address", "0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5"),
+    (
+        "crypto_address",
+        "0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
+    ),
     ("jwt", "eyJhbGciOi.notjson.sig eyJ"),
-    ("private_key", "-----BEGIN PUBLIC KEY-----\n" + BODY[:64] + "\n-----END PUBLIC KEY----- -----BEGIN RSA PRIVATE KEY-----"),
-    ("api_key", "ghp_" + "x" * 36 + " AKIA123 sk-learn-contrib task-" + BODY[:48] + " AKIAQ3RT5XZ7BN2MK4PWXX"),
+    (
+        "private_key",
+        "-----BEGIN PUBLIC KEY-----\n"
+        + BODY[:64]
+        + "\n-----END PUBLIC KEY----- -----BEGIN RSA PRIVATE KEY-----",
+    ),
+    (
+        "api_key",
+        "ghp_" + "x" * 36 + " AKIA123 sk-learn-contrib task-" + BODY[:48] + " AKIAQ3RT5XZ7BN2MK4PWXX",
+    ),
     ("mac_address", "00:00:00:00:00:00 01-02-03-04-05-06 00:1A:2B:3C:4D:5E:6F 12:34:56"),
-    ("url_credentials", "https://host.com/a:b@c https://$USER:$PASS@host.com https://user@host.com http://u:***@h.com"),
-    ("us_ssn", "456-78-9012 and far away from any word about it, ................................................"),
+    (
+        "url_credentials",
+        "https://host.com/a:b@c https://$USER:$PASS@host.com https://user@host.com http://u:***@h.com",
+    ),
+    (
+        "us_ssn",
+        "456-78-9012 and far away from any word about it, ................................................",
+    ),
     ("us_ssn", "SSN 000-12-3456 SSN 666-12-3456 SSN 900-12-3456 ssn 456-00-1234 ssn 078-05-1120"),
 ]
 
@@ -152,7 +195,8 @@ def test_overlaps_give_one_span():
 
 
 PIECES = st.sampled_from(
-    [text for _, text, _ in POSITIVE] + ["@", ".", ":", " ", "-", "1", "é", "日", "\n", "call ", "<PHONE>", "+", "("]
+    [text for _, text, _ in POSITIVE]
+    + ["@", ".", ":", " ", "-", "1", "é", "日", "\n", "call ", "<PHONE>", "+", "("]
 )
 TEXTS = st.one_of(
     st.text(max_size=200),
@@ -237,7 +281,9 @@ def test_a_replacement_depends_on_the_document_alone():
 
 def test_stage_counts_and_drops():
     stage = ScrubPII(max_per_document=1)
-    batch = pa.record_batch({"text": pa.array(["no", "joe@gmail.com", "joe@gmail.com 8.8.8.8", None], pa.large_string())})
+    batch = pa.record_batch(
+        {"text": pa.array(["no", "joe@gmail.com", "joe@gmail.com 8.8.8.8", None], pa.large_string())}
+    )
     outcome = stage(batch)
     assert outcome.reason.to_pylist() == [None, None, "too_many_pii", None]
     assert set(stage.reasons) == {"too_many_pii"}
@@ -250,14 +296,35 @@ def test_stage_counts_and_drops():
 
 
 def test_bad_parameters_and_the_key_stays_secret():
-    for wrong in ({"kinds": ("mail",)}, {"kinds": "email"}, {"policy": "hide"}, {"policy": "pseudonym"}, {"key": b"x"}):
+    for wrong in (
+        {"kinds": ("mail",)},
+        {"kinds": "email"},
+        {"policy": "hide"},
+        {"policy": "pseudonym"},
+        {"key": b"x"},
+    ):
         with pytest.raises(PlanError):
             ScrubPII(**wrong)
     stage = ScrubPII(policy="pseudonym", key=KEY)
     assert "secret" not in repr(stage) + json.dumps(stage.identity())
 
 
-HOSTILE = ["@", "a@", "1", ".", "1.", "1 ", "-", ":", "a:", "+1", "(1", "eyJ", "eyJ.", "-----BEGIN RSA PRIVATE KEY-----"]
+HOSTILE = [
+    "@",
+    "a@",
+    "1",
+    ".",
+    "1.",
+    "1 ",
+    "-",
+    ":",
+    "a:",
+    "+1",
+    "(1",
+    "eyJ",
+    "eyJ.",
+    "-----BEGIN RSA PRIVATE KEY-----",
+]
 HOSTILE += ["AKIA", "sk-", "://a:b@", "::1:", "a@b.com@", "DE12 ", "8.8.8.8.", "0x", "tel 1234567 "]
 
 

@@ -34,6 +34,7 @@ class QualityClassifier(Stage):
         label: label of the model, without the `__label__` prefix.
         min_score: lowest probability to keep, 0 to 1; the limit itself is kept.
         column: name of the column that receives the probability.
+
     """
 
     model: str

@@ -31,6 +31,7 @@ def load_model(model: str) -> _native.LanguageModel:
     Raises:
         CurateError: the asset is not on this machine, or the file is not a supervised fastText model.
         FileNotFoundError: there is no file at that path.
+
     """
     path = resolve(model)
     return _load(os.fspath(path), sha256_file(path))
@@ -48,6 +49,7 @@ def detect_language(
     Returns:
         `struct<language: string, score: float>`, score from 0 to 1; both null where the text is null or holds
         nothing the model knows.
+
     """
     return pa.array(load_model(model).detect(as_large_strings(texts)))
 
@@ -63,6 +65,7 @@ class Language(Stage):
         keep: labels of the model to keep, e.g. `{"en"}`; None keeps every language.
         min_score: lowest probability to keep, 0 to 1; the limit itself is kept.
         model: name of an asset or path of a fastText model.
+
     """
 
     keep: frozenset[str] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,7 @@ DEFAULT_KINDS: tuple[str, ...] = tuple(name for name, is_default, _ in _native.p
 #: What can stand in the place of a span.
 POLICIES: Mapping[str, str] = MappingProxyType(
     {
-        "fineweb": "FineWeb's example addresses for e-mail and IPv4, by ordinal in the document; tags for the rest",
+        "fineweb": "FineWeb's example addresses for e-mail and IPv4, by ordinal in the document; else tags",
         "tag": "<EMAIL>",
         "mask": "a star for every character",
         "number": "<EMAIL_1>, the same number for the same value within a document",
@@ -30,7 +31,7 @@ POLICIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-Texts = pa.Array | pa.ChunkedArray | Iterable[str | None]
+Texts: TypeAlias = pa.Array | pa.ChunkedArray | Iterable[str | None]
 
 
 def find_pii(texts: Texts, kinds: Iterable[str] = DEFAULT_KINDS) -> pa.ListArray:
@@ -48,6 +49,7 @@ def find_pii(texts: Texts, kinds: Iterable[str] = DEFAULT_KINDS) -> pa.ListArray
 
     Raises:
         PlanError: a name is not in `KINDS`.
+
     """
     return pa.array(_native.find_pii(as_large_strings(texts), _checked(kinds)))
 
@@ -68,6 +70,7 @@ def scrub_pii(
 
     Raises:
         PlanError: an unknown kind or policy, or a key missing or out of place.
+
     """
     _check_policy(policy, key)
     scrubbed = pa.array(_native.scrub_pii(as_large_strings(texts), _checked(kinds), policy, key))
@@ -87,6 +90,7 @@ class ScrubPII(Stage):
         max_per_document: documents with more findings are dropped; Dolma drops above 5 (Soldaini et al. 2024,
             arXiv:2402.00159). None keeps all.
         key: secret of the policy `pseudonym`; the fingerprint covers its digest alone.
+
     """
 
     kinds: tuple[str, ...] = DEFAULT_KINDS
@@ -98,7 +102,9 @@ class ScrubPII(Stage):
         object.__setattr__(self, "kinds", tuple(_checked(self.kinds)))
         _check_policy(self.policy, self.key)
         if self.max_per_document is not None and self.max_per_document < 0:
-            raise PlanError(f"max_per_document={self.max_per_document} is negative", hint="use None for no limit")
+            raise PlanError(
+                f"max_per_document={self.max_per_document} is negative", hint="use None for no limit"
+            )
 
     @property
     def name(self) -> str:
@@ -160,5 +166,6 @@ def _check_policy(policy: str, key: bytes | None) -> None:
         raise PlanError(f"no policy is named `{policy}`", hint=f"policies: {', '.join(POLICIES)}")
     if (policy == "pseudonym") != (key is not None):
         raise PlanError(
-            "the policy `pseudonym`, and it alone, takes a key", hint="pass key=b'...' with policy='pseudonym'"
+            "the policy `pseudonym`, and it alone, takes a key",
+            hint="pass key=b'...' with policy='pseudonym'",
         )
