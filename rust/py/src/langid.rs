@@ -1,8 +1,114 @@
 //! Binding of `curate-langid`.
 
+use std::sync::Arc;
+
+use arrow_array::builder::{ArrayBuilder, Float32Builder, StringBuilder};
+use arrow_array::{Array, ArrayRef, Float32Array, ListArray, StringArray, StructArray};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Fields};
+use curate_langid::{Model, ModelError};
+use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
+use pyo3_arrow::PyArray;
+
+use crate::boundary::{detached, for_each_row, large_strings, to_py_error, to_python};
+
+/// A fastText classifier, read once and shared by threads.
+#[pyclass(frozen, module = "curate._native")]
+pub struct LanguageModel {
+    model: Model,
+}
+
+#[pymethods]
+impl LanguageModel {
+    #[new]
+    fn new(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
+        let loaded = detached(py, || Ok::<_, std::convert::Infallible>(Model::load(&path)))?;
+        match loaded {
+            Ok(model) => Ok(Self { model }),
+            Err(ModelError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(PyFileNotFoundError::new_err(format!("no model file at {}", path.display())))
+            }
+            Err(error) => Err(to_py_error(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// Labels without the `__label__` prefix.
+    #[getter]
+    fn labels(&self) -> Vec<String> {
+        self.model.labels().to_vec()
+    }
+
+    /// The likeliest label of each text; null where the text is null or holds no known feature.
+    fn detect(&self, py: Python<'_>, texts: PyArray) -> PyResult<PyArray> {
+        let texts = large_strings(texts)?;
+        let mut labels = StringBuilder::new();
+        let mut scores = Float32Builder::new();
+        for_each_row(py, texts.len(), |row| {
+            let best = (!texts.is_null(row)).then(|| self.model.predict(texts.value(row), 1, 0.0));
+            let best = best.as_deref().and_then(<[_]>::first);
+            labels.append_option(best.map(|best| &self.model.labels()[best.label]));
+            scores.append_option(best.map(|best| best.probability));
+            Ok::<_, std::convert::Infallible>(())
+        })?;
+        Ok(to_python(Arc::new(labelled("language", labels.finish(), scores.finish()))))
+    }
+
+    /// The `k` likeliest labels of each text with a probability of at least `threshold`, best first.
+    #[pyo3(signature = (texts, k=1, threshold=0.0))]
+    fn predict(&self, py: Python<'_>, texts: PyArray, k: usize, threshold: f32) -> PyResult<PyArray> {
+        let texts = large_strings(texts)?;
+        let mut labels = StringBuilder::new();
+        let mut scores = Float32Builder::new();
+        let mut offsets = vec![0i32];
+        for_each_row(py, texts.len(), |row| {
+            if !texts.is_null(row) {
+                for found in self.model.predict(texts.value(row), k, threshold) {
+                    labels.append_value(&self.model.labels()[found.label]);
+                    scores.append_value(found.probability);
+                }
+            }
+            let end = i32::try_from(scores.len()).map_err(|_| "too many predictions for one batch")?;
+            offsets.push(end);
+            Ok::<_, &str>(())
+        })?;
+        let values = labelled("label", labels.finish(), scores.finish());
+        let field = Arc::new(Field::new("item", values.data_type().clone(), true));
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let lists = ListArray::try_new(field, offsets, Arc::new(values), texts.nulls().cloned());
+        Ok(to_python(Arc::new(lists.map_err(to_py_error)?)))
+    }
+
+    /// The probability of one label for each text; null where the text is null or holds no known feature.
+    fn score(&self, py: Python<'_>, texts: PyArray, label: &str) -> PyResult<PyArray> {
+        let texts = large_strings(texts)?;
+        let Some(wanted) = self.model.labels().iter().position(|known| known == label) else {
+            return Err(PyValueError::new_err(format!("the model has no label `{label}`")));
+        };
+        let mut scores = Float32Builder::new();
+        for_each_row(py, texts.len(), |row| {
+            let all = match texts.is_null(row) {
+                true => Vec::new(),
+                false => self.model.predict(texts.value(row), usize::MAX, 0.0),
+            };
+            let score = all.iter().find(|found| found.label == wanted).map_or(0.0, |found| found.probability);
+            scores.append_option((!all.is_empty()).then_some(score));
+            Ok::<_, std::convert::Infallible>(())
+        })?;
+        Ok(to_python(Arc::new(scores.finish())))
+    }
+}
+
+fn labelled(name: &str, labels: StringArray, scores: Float32Array) -> StructArray {
+    let fields = Fields::from(vec![
+        Field::new(name, DataType::Utf8, true),
+        Field::new("score", DataType::Float32, true),
+    ]);
+    let columns: Vec<ArrayRef> = vec![Arc::new(labels), Arc::new(scores)];
+    StructArray::new(fields, columns, None)
+}
 
 /// Adds this room's functions and classes to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<LanguageModel>()
 }

@@ -1,0 +1,149 @@
+//! The model file as a whole.
+
+use std::path::Path;
+
+use crate::dictionary::{Dictionary, NgramSettings};
+use crate::loss::Loss;
+use crate::matrix::Matrix;
+use crate::reader::Reader;
+
+const MAGIC: i32 = 793_712_314;
+const SUPERVISED: i32 = 3;
+/// Wider hidden layers than any published model has.
+const WIDEST: usize = 1 << 16;
+
+/// Why a file is not a usable model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file could not be read.
+    #[error("cannot read the model: {0}")]
+    Io(#[from] std::io::Error),
+    /// The file does not begin as fastText models do.
+    #[error("not a fastText model: the file begins with other bytes")]
+    NotAModel,
+    /// Written by a version of fastText whose format is unknown.
+    #[error("fastText model of format version {0}; versions 11 and 12 are supported")]
+    Version(i32),
+    /// Word vectors cannot classify.
+    #[error("not a supervised fastText model: it holds word vectors and no classifier")]
+    NotSupervised,
+    /// The file ends early, or a length in it is larger than the file.
+    #[error("damaged fastText model: the {what} ends after the end of the file")]
+    Truncated {
+        /// Part of the file.
+        what: &'static str,
+    },
+    /// A value that no model can have.
+    #[error("damaged fastText model: impossible values in the {what}")]
+    Invalid {
+        /// Part of the file.
+        what: &'static str,
+    },
+}
+
+/// A label and how likely it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// Index into [`Model::labels`].
+    pub label: usize,
+    /// From 0 to 1.
+    pub probability: f32,
+}
+
+/// A fastText classifier. Prediction does not change it, so threads may share it.
+pub struct Model {
+    /// The file; the matrices are read in place.
+    bytes: Vec<u8>,
+    dictionary: Dictionary,
+    input: Matrix,
+    output: Matrix,
+    loss: Loss,
+}
+
+impl Model {
+    /// Reads a `.bin` or `.ftz` file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelError> {
+        Self::from_bytes(std::fs::read(path)?)
+    }
+
+    /// Takes the bytes of a `.bin` or `.ftz` file.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ModelError> {
+        let mut reader = Reader::new(&bytes);
+        if reader.i32("header").map_err(|_| ModelError::NotAModel)? != MAGIC {
+            return Err(ModelError::NotAModel);
+        }
+        let version = reader.i32("header")?;
+        if !matches!(version, 11 | 12) {
+            return Err(ModelError::Version(version));
+        }
+        const ARGUMENTS: &str = "training arguments";
+        let dimension = reader.count_i32(ARGUMENTS)?;
+        for _unused in ["window", "epochs", "min count", "negatives"] {
+            reader.i32(ARGUMENTS)?;
+        }
+        let word_ngrams = reader.count_i32(ARGUMENTS)?;
+        let loss = reader.i32(ARGUMENTS)?;
+        if reader.i32(ARGUMENTS)? != SUPERVISED {
+            return Err(ModelError::NotSupervised);
+        }
+        let buckets = reader.count_i32(ARGUMENTS)?;
+        let shortest = reader.count_i32(ARGUMENTS)?;
+        let longest = reader.count_i32(ARGUMENTS)?;
+        reader.i32(ARGUMENTS)?; // learning-rate update rate
+        reader.f64(ARGUMENTS)?; // sampling threshold
+        // supervised models of version 11 did not use character n-grams, whatever they say
+        let longest = if version == 11 { 0 } else { longest };
+        let settings = NgramSettings { word_ngrams, buckets, shortest, longest };
+        settings.validate()?;
+        if dimension == 0 || dimension > WIDEST {
+            return Err(ModelError::Invalid { what: ARGUMENTS });
+        }
+
+        let dictionary = Dictionary::read(&mut reader, settings)?;
+        let quantised = reader.bool("input matrix")?;
+        if dictionary.is_pruned() && !quantised {
+            return Err(ModelError::Invalid { what: "dictionary" });
+        }
+        let read = |reader: &mut Reader, quantised, what| match quantised {
+            true => Matrix::read_quantised(reader, what),
+            false => Matrix::read_dense(reader, what),
+        };
+        let input = read(&mut reader, quantised, "input matrix")?;
+        let output_quantised = reader.bool("output matrix")?;
+        let output = read(&mut reader, quantised && output_quantised, "output matrix")?;
+        if input.columns() != dimension || input.rows() < dictionary.rows_needed() {
+            return Err(ModelError::Invalid { what: "input matrix" });
+        }
+        let labels = dictionary.labels.len();
+        if labels == 0 || output.columns() != dimension || output.rows() < labels {
+            return Err(ModelError::Invalid { what: "output matrix" });
+        }
+        let loss = Loss::new(loss, &dictionary.label_counts)?;
+        Ok(Self { bytes, dictionary, input, output, loss })
+    }
+
+    /// The labels, without the `__label__` prefix, by falling frequency in the training data.
+    pub fn labels(&self) -> &[String] {
+        &self.dictionary.labels
+    }
+
+    /// At most `k` labels with a probability of at least `threshold`, best first.
+    ///
+    /// Newlines count as spaces. Empty when the text has no feature that the model knows.
+    pub fn predict(&self, text: &str, k: usize, threshold: f32) -> Vec<Prediction> {
+        let mut hidden = vec![0.0; self.input.columns()];
+        let mut features = 0usize;
+        self.dictionary.features(text, |row| {
+            self.input.add_row(&self.bytes, row, &mut hidden);
+            features += 1;
+        });
+        if features == 0 || k == 0 {
+            return Vec::new();
+        }
+        let scale = (1.0 / features as f64) as f32;
+        for value in &mut hidden {
+            *value *= scale;
+        }
+        self.loss.best(&self.output, &self.bytes, &hidden, self.labels().len(), k, threshold)
+    }
+}

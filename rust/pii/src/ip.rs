@@ -1,0 +1,108 @@
+//! Internet addresses that are globally reachable by the IANA special-purpose registries (RFC 6890).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use crate::context;
+
+/// Replacements that FineWeb inserts; they must not be found again.
+pub(crate) const FINEWEB_ADDRESSES: [&str; 6] =
+    ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
+
+/// (network, prefix length) that are not globally reachable, IANA IPv4 registry.
+const PRIVATE_V4: [([u8; 4], u32); 14] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24), // deprecated 6to4 relay
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 3), // multicast and reserved: nobody's address
+];
+
+const VERSION_WORDS: [&str; 9] =
+    ["version", "ver", "v", "build", "release", "firmware", "section", "oid", "rev"];
+
+pub(crate) fn is_global_v4(address: [u8; 4]) -> bool {
+    let bits = u32::from_be_bytes(address);
+    !PRIVATE_V4.iter().any(|&(network, prefix)| (bits ^ u32::from_be_bytes(network)) >> (32 - prefix) == 0)
+}
+
+/// The IPv4 address that begins with the digit run at `start`.
+pub(crate) fn v4(text: &[u8], start: usize) -> Option<Range<usize>> {
+    if start > 0 {
+        let before = text[start - 1];
+        let name =
+            before == b'-' && context::alnum_before(text, start - 1) && !text[start - 2].is_ascii_digit();
+        if before.is_ascii_alphanumeric() || before == b'.' || name {
+            return None;
+        }
+    }
+    let mut at = start;
+    let mut octets = [0u8; 4];
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            if text.get(at) != Some(&b'.') {
+                return None;
+            }
+            at += 1;
+        }
+        let digits = text[at..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 || digits > 3 || (digits > 1 && text[at] == b'0') {
+            return None;
+        }
+        let value = text[at..at + digits].iter().fold(0u32, |sum, byte| sum * 10 + u32::from(byte - b'0'));
+        *octet = u8::try_from(value).ok()?;
+        at += digits;
+    }
+    let longer = text.get(at) == Some(&b'.') && context::digit_at(text, at + 1);
+    if longer || context::alnum_at(text, at) || !is_global_v4(octets) {
+        return None;
+    }
+    let dotted = Ipv4Addr::from(octets).to_string();
+    let is_placeholder = FINEWEB_ADDRESSES.contains(&dotted.as_str());
+    if is_placeholder || context::before(text, start, 10, &VERSION_WORDS) {
+        return None;
+    }
+    Some(start..at)
+}
+
+pub(crate) fn is_v6_byte(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')
+}
+
+/// The IPv6 address that is the whole of `run`, a maximal run of hex digits, colons and dots.
+pub(crate) fn v6(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
+    if context::alnum_before(text, run.start) || context::alnum_at(text, run.end) {
+        return None;
+    }
+    let body = text[run.clone()].trim_ascii_end();
+    let mut end = run.start + body.len();
+    while end > run.start
+        && (text[end - 1] == b'.' || (text[end - 1] == b':' && !text[..end].ends_with(b"::")))
+    {
+        end -= 1;
+    }
+    if !(3..=45).contains(&(end - run.start)) {
+        return None;
+    }
+    let written = std::str::from_utf8(&text[run.start..end]).ok()?;
+    let address: Ipv6Addr = written.parse().ok()?;
+    is_global_v6(address).then_some(run.start..end)
+}
+
+/// Only 2000::/3 is allocated to anybody; documentation, benchmarking, ORCHID and 6to4 are not global.
+fn is_global_v6(address: Ipv6Addr) -> bool {
+    let s = address.segments();
+    let allocated = s[0] & 0xE000 == 0x2000;
+    let protocol = s[0] == 0x2001 && s[1] < 0x200; // 2001::/23
+    let documentation = (s[0] == 0x2001 && s[1] == 0xDB8) || (s[0] == 0x3FFF && s[1] < 0x1000);
+    allocated && !protocol && !documentation && s[0] != 0x2002
+}

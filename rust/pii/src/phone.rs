@@ -1,0 +1,195 @@
+//! Telephone numbers: international ones with `+`, national ones by their grouping or with context words.
+
+use std::ops::Range;
+
+use crate::context;
+use crate::phone_plans::{international, is_nanp};
+
+const MOST_DIGITS: usize = 16;
+const MOST_BYTES: usize = 32;
+const CONTEXT_BYTES: usize = 32;
+const WORDS: [&str; 31] = [
+    "tel",
+    "phone",
+    "telephone",
+    "call",
+    "mobile",
+    "cell",
+    "cellphone",
+    "fax",
+    "whatsapp",
+    "phones",
+    "text",
+    "sms",
+    "dial",
+    "hotline",
+    "ring",
+    "telefon",
+    "tél",
+    "téléphone",
+    "telefono",
+    "teléfono",
+    "móvil",
+    "handy",
+    "rufnummer",
+    "telefone",
+    "celular",
+    "тел",
+    "телефон",
+    "電話",
+    "电话",
+    "전화",
+    "هاتف",
+];
+
+/// Digits of a candidate, in groups, with the position after each group.
+struct Groups {
+    digits: Vec<u8>,
+    /// (digits so far, end in the text, separator before the group)
+    ends: Vec<(usize, usize, u8)>,
+}
+
+/// Reads groups of digits joined by one separator, perhaps with parentheses, from `start`.
+fn groups(text: &[u8], start: usize) -> Groups {
+    let mut found = Groups { digits: Vec::with_capacity(MOST_DIGITS), ends: Vec::with_capacity(8) };
+    let limit = text.len().min(start + MOST_BYTES);
+    let mut at = start;
+    let mut separator = 0;
+    loop {
+        while at < limit && text[at] == b'(' {
+            at += 1;
+        }
+        let length = text[at..limit].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if length == 0 || found.digits.len() + length > MOST_DIGITS {
+            return found;
+        }
+        found.digits.extend(text[at..at + length].iter().map(|byte| byte - b'0'));
+        at += length;
+        if text.get(at) == Some(&b')') {
+            at += 1;
+        }
+        let closed = at;
+        found.ends.push((found.digits.len(), closed, separator));
+        // at most a space around another separator
+        separator = 0;
+        let mut steps = 0;
+        while steps < 2 && at < limit && matches!(text[at], b' ' | b'-' | b'.' | b'/') {
+            separator = if separator == 0 || separator == b' ' { text[at] } else { separator };
+            at += 1;
+            steps += 1;
+        }
+        if steps == 0 && text[closed - 1] != b')' && text.get(at) != Some(&b'(') {
+            return found;
+        }
+    }
+}
+
+fn ends_cleanly(text: &[u8], end: usize) -> bool {
+    let joined = matches!(text.get(end), Some(b'.' | b'-' | b'/' | b',')) && context::digit_at(text, end + 1);
+    !context::alnum_at(text, end) && !joined
+}
+
+/// The number around the digit run at `run`; a `+` or `(` before it belongs to it.
+pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
+    let mut start = run;
+    if start > 0 && text[start - 1] == b'(' {
+        start -= 1;
+    }
+    if start > 0 && text[start - 1] == b'+' {
+        return plus(text, start - 1, start);
+    }
+    let before = start.checked_sub(1).map(|at| text[at]);
+    let joined = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'/' | b'_' | b'$' | b'=' | b'&' | b'%')
+    };
+    if before.is_some_and(joined) {
+        return None;
+    }
+    // the middle of a longer row of groups is not a beginning
+    if before == Some(b' ') && start >= 2 && (text[start - 2].is_ascii_digit() || text[start - 2] == b')') {
+        return None;
+    }
+    let found = groups(text, start);
+    if found.digits.len() < 7 {
+        return None;
+    }
+    let named = context::before(text, start, CONTEXT_BYTES, &WORDS);
+    let parenthesis = text[start] == b'(';
+    let candidates = found.ends.iter().enumerate().rev();
+    for (index, &(count, end, _)) in candidates {
+        if !ends_cleanly(text, end) {
+            continue;
+        }
+        let digits = &found.digits[..count];
+        let shape = &found.ends[..=index];
+        if (named && is_plausible(digits)) || is_national(digits, shape, parenthesis) {
+            return Some(start..end);
+        }
+    }
+    None
+}
+
+fn plus(text: &[u8], start: usize, digits_at: usize) -> Option<Range<usize>> {
+    if context::alnum_before(text, start) {
+        return None;
+    }
+    let mut found = groups(text, digits_at);
+    // "+44 (0)20 ...": the trunk zero is not dialled from abroad
+    let trunk = (1..found.ends.len()).find(|&index| {
+        let (count, end, _) = found.ends[index];
+        count == found.ends[index - 1].0 + 1 && found.digits[count - 1] == 0 && text[end - 1] == b')'
+    });
+    if let Some(index) = trunk {
+        found.digits.remove(found.ends[index].0 - 1);
+        for end in &mut found.ends[index..] {
+            end.0 -= 1;
+        }
+    }
+    let (fewest, most) = international(&found.digits)?;
+    let whole = found
+        .ends
+        .iter()
+        .rev()
+        .find(|&&(count, end, _)| (fewest..=most).contains(&count) && ends_cleanly(text, end))?;
+    let digits = &found.digits[..whole.0];
+    let valid = if digits[0] == 1 { is_nanp(&digits[1..]) } else { is_plausible(digits) };
+    valid.then_some(start..whole.1)
+}
+
+/// Enough digits, not too many, and not a round amount.
+fn is_plausible(digits: &[u8]) -> bool {
+    let zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
+    let varied = digits.iter().any(|digit| *digit != digits[0]);
+    (7..=15).contains(&digits.len()) && zeros < 5 && varied
+}
+
+/// Groupings that are telling without context: North America, France, Britain, Japan.
+fn is_national(digits: &[u8], shape: &[(usize, usize, u8)], parenthesis: bool) -> bool {
+    let mut sizes = [0usize; 8];
+    let Some(sizes) = sizes.get_mut(..shape.len()) else { return false };
+    let mut last = 0;
+    for (size, &(count, _, _)) in sizes.iter_mut().zip(shape) {
+        *size = count - last;
+        last = count;
+    }
+    let all = |separator: u8| shape[1..].iter().all(|&(_, _, known)| known == separator);
+    let separator = shape.get(1).map_or(0, |&(_, _, separator)| separator);
+    let uniform = separator != 0 && all(separator);
+    match &*sizes {
+        [3, 3, 4] if digits[0] != 0 => {
+            is_nanp(digits) && (parenthesis || (uniform && separator != b' ' && separator != b'/'))
+        }
+        [1, 3, 3, 4] if digits[0] == 1 => is_nanp(&digits[1..]) && uniform && separator != b'/',
+        [2, 2, 2, 2, 2] => digits[0] == 0 && digits[1] != 0 && uniform && separator != b'/',
+        [3, 4, 4] | [4, 3, 4] => {
+            digits[0] == 0
+                && matches!(digits[1], 1 | 2 | 7..=9)
+                && (parenthesis || uniform && separator != b'/')
+        }
+        [5, 3, 3] | [5, 6] => {
+            digits[0] == 0 && matches!(digits[1], 1 | 7) && (parenthesis || separator == b' ')
+        }
+        [2, 4, 4] | [3, 3, 4] => digits[0] == 0 && digits[1] != 0 && (parenthesis || all(b'-')),
+        _ => false,
+    }
+}

@@ -1,0 +1,34 @@
+//! User names and passwords inside URLs.
+
+use std::ops::Range;
+
+const LONGEST: usize = 256;
+
+/// The `user:password` before the `@` at `at`, when `scheme://` stands before it.
+pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let allowed = |byte: u8| {
+        byte > b' '
+            && byte != 0x7F
+            && !matches!(byte, b'/' | b'@' | b'?' | b'#' | b'<' | b'>' | b'"' | b'\'' | b'`')
+    };
+    let run = text[..at].iter().rev().take(LONGEST + 1).take_while(|&&byte| allowed(byte)).count();
+    let start = at - run;
+    let has_scheme = text[..start].ends_with(b"://") && start > 3 && text[start - 4].is_ascii_alphanumeric();
+    if run > LONGEST || !has_scheme {
+        return None;
+    }
+    let userinfo = &text[start..at];
+    let colon = memchr::memchr(b':', userinfo)?;
+    let password = &userinfo[colon + 1..];
+    let host =
+        text.get(at + 1).is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'[' || byte >= 0x80);
+    let first = *password.first()?;
+    let template = matches!(first, b'$' | b'{' | b'%' | b'[' | b'(')
+        && !password.first_chunk::<3>().is_some_and(is_escape);
+    let masked = password.iter().all(|&byte| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'_'));
+    (host && !template && !masked).then_some(start..at)
+}
+
+fn is_escape(bytes: &[u8; 3]) -> bool {
+    bytes[0] == b'%' && bytes[1].is_ascii_hexdigit() && bytes[2].is_ascii_hexdigit()
+}

@@ -1,0 +1,79 @@
+"""Language identification equals the `fasttext` package: labels, and probabilities within 1e-4."""
+
+import io
+import itertools
+import json
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+
+from curate.assets import resolve
+from curate.stages.language import load_model
+
+# in a process of its own, because several packages install a module of that name
+REFERENCE = """
+import json, sys
+try:
+    import fasttext
+except ImportError:
+    sys.exit(77)
+model = fasttext.load_model(sys.argv[1])
+for line in sys.stdin:
+    labels, scores = model.predict(json.loads(line).replace("\\n", " "), 3)
+    print(json.dumps([list(labels), [float(s) for s in scores]]))
+"""
+
+
+def fasttext_top3(texts):
+    lines = "".join(json.dumps(text) + "\n" for text in texts)
+    command = [sys.executable, "-c", REFERENCE, str(resolve("lid.176"))]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("the fasttext module is not installed")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def compare(texts):
+    ours = pa.array(load_model("lid.176").predict(pa.array(texts, pa.large_string()), 3)).to_pylist()
+    for text, mine, (labels, scores) in zip(texts, ours, fasttext_top3(texts), strict=True):
+        assert [item["score"] for item in mine] == pytest.approx(scores, abs=1e-4), text[:80]
+        gaps = [abs(a - b) for a, b in itertools.pairwise(scores)]
+        if all(gap > 1e-4 for gap in gaps):
+            assert [item["label"] for item in mine[:2]] == [s.removeprefix("__label__") for s in labels[:2]]
+
+
+def read(path):
+    zstandard = pytest.importorskip("zstandard")
+    with zstandard.open(path, "rb") as raw:
+        for line in io.TextIOWrapper(raw, "utf-8"):
+            yield json.loads(line)["text"]
+
+
+def test_awkward_texts():
+    compare(
+        [
+            "a",
+            "Hello, world",
+            "tab\tand\x0bvertical\x0c\x00zero",
+            "__label__en inside a text",
+            "before </s> after",
+            "日本語のテキスト",
+            "é" * 300,
+            "🙂 🙃",
+        ]
+    )
+
+
+def test_sentences(data_dir):
+    compare(
+        [text for index, text in enumerate(read(data_dir / "lid" / "sentences.jsonl.zst")) if index % 25 == 0]
+    )
+
+
+@pytest.mark.parametrize("corpus", ["ar-openiti", "en-cppdocs", "ja-aozora", "hi-ltrc", "react-docs"])
+def test_documents(data_dir, corpus):
+    documents = read(data_dir / "text" / f"{corpus}.jsonl.zst")
+    compare([text[:300_000] for text, _ in zip(documents, range(8), strict=False)])

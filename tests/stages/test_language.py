@@ -1,0 +1,109 @@
+"""Language stage: reasons, hostile model files."""
+
+import struct
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate import assets
+from curate.errors import CurateError, PlanError
+from curate.stages.language import Language, detect_language, load_model
+
+ENGLISH = "The quick brown fox jumps over the lazy dog, and everybody in the village talks about it."
+GERMAN = "Der Hund schläft heute den ganzen Tag unter dem Tisch und möchte nicht gestört werden."
+
+
+def batch(*texts):
+    return pa.record_batch({"text": pa.array(texts, pa.large_string())})
+
+
+def test_each_reason_and_its_neighbour():
+    texts = [ENGLISH, GERMAN, "", None, " \n\t", "1234 5678"]
+    outcome = Language(keep=frozenset({"en"}))(batch(*texts))
+    reasons = outcome.reason.to_pylist()
+    assert reasons[:5] == [None, "language", "no_text", "no_text", "no_text"]
+    assert outcome.batch["language"].to_pylist()[:4] == ["en", "de", None, None]
+    assert outcome.batch["language_score"].to_pylist()[2] is None
+    assert set(filter(None, reasons)) <= set(Language().reasons)
+
+
+def test_score_limit_is_inclusive_and_everything_can_be_kept():
+    score = detect_language([ENGLISH]).field("score")[0].as_py()
+    assert Language(min_score=0.0)(batch(ENGLISH, GERMAN)).reason.to_pylist() == [None, None]
+    assert Language(min_score=score)(batch(ENGLISH)).reason.to_pylist() == [None]
+    mixed = ENGLISH[:30] + GERMAN[:30] + "el perro no quiere comer hoy"
+    assert Language(min_score=1.0)(batch(mixed)).reason.to_pylist() == ["language_score"]
+
+
+def test_added_columns_are_as_declared():
+    stage = Language()
+    out = stage(batch(ENGLISH)).batch
+    for field in stage.adds:
+        assert out.schema.field(field.name).type == field.type
+    assert stage(batch()).batch.num_rows == 0
+
+
+def test_newlines_count_as_spaces():
+    assert detect_language([ENGLISH.replace(" ", "\n")]) == detect_language([ENGLISH])
+
+
+def test_batches_do_not_matter():
+    texts = [ENGLISH, None, GERMAN, ""]
+    whole = detect_language(texts).to_pylist()
+    assert whole == [detect_language([text]).to_pylist()[0] for text in texts]
+
+
+def test_bad_parameters():
+    with pytest.raises(PlanError):
+        Language(keep="en")
+    with pytest.raises(PlanError):
+        Language(min_score=65)
+    with pytest.raises(PlanError, match="no language `xx`"):
+        Language(keep=frozenset({"xx"}))(batch(ENGLISH))
+
+
+def test_identity_covers_the_model():
+    assert Language().identity()["model_sha256"] == assets.ASSETS["lid.176"].sha256
+
+
+def test_top_k_is_ordered_and_thresholded():
+    model = load_model("lid.176")
+    found = pa.array(model.predict(pa.array([ENGLISH, None]), 5, 0.0)).to_pylist()
+    scores = [item["score"] for item in found[0]]
+    assert len(scores) == 5
+    assert scores == sorted(scores, reverse=True)
+    assert found[1] is None
+    high = pa.array(model.predict(pa.array([ENGLISH]), 5, 0.5)).to_pylist()[0]
+    assert [item["label"] for item in high] == ["en"]
+
+
+def test_damaged_models_are_refused(tmp_path):
+    good = assets.resolve("lid.176").read_bytes()
+    path = tmp_path / "m.ftz"
+    for content in (b"", b"PK\x03\x04", good[:100], good[: len(good) // 2], good[:-1]):
+        path.write_bytes(content)
+        with pytest.raises(CurateError):
+            load_model(str(path))
+
+
+@given(st.integers(0, 200), st.integers(-(2**31), 2**31 - 1))
+def test_lying_headers_never_crash(tmp_path_factory, position, value):
+    content = bytearray(assets.resolve("lid.176").read_bytes())
+    struct.pack_into("<i", content, position, value)
+    path = tmp_path_factory.mktemp("m") / "m.ftz"
+    path.write_bytes(content)
+    message = ""
+    try:
+        load_model(str(path)).detect(pa.array([ENGLISH]))
+    except CurateError as error:
+        message = str(error)
+    assert "bug" not in message  # a panic would be reported as one
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=200)), max_size=5))
+def test_any_text_has_a_language_or_none(texts):
+    for item in detect_language(texts).to_pylist():
+        assert (item["language"] is None) == (item["score"] is None)
+        assert item["score"] is None or 0 <= item["score"] <= 1
