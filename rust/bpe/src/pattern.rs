@@ -146,7 +146,10 @@ mod tests {
     }
 
     static ORACLES: LazyLock<Vec<(Pattern, Regex)>> = LazyLock::new(|| {
-        NAMED.iter().map(|(name, regex, _)| (Pattern::new(name).unwrap(), Regex::new(regex).unwrap())).collect()
+        NAMED
+            .iter()
+            .map(|(name, regex, _)| (Pattern::new(name).unwrap(), Regex::new(regex).unwrap()))
+            .collect()
     });
 
     fn by_regex(regex: &Regex, text: &str) -> Vec<String> {

@@ -9,12 +9,14 @@ use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Int32Array, ListArray, UInt16Array, UInt32Array};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::Field;
-use curate_bpe::{Allowed, Counts, Encoder, Error, Params, Pattern, Policy, Tokenizer, train};
+use curate_bpe::{Allowed, Counts, Encoder, Error, Params, Pattern, Policy, Tokenizer, in_sample, train};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
 
-use crate::boundary::{CurateError, detached, for_each_row, large_binaries, large_strings, to_py_error, to_python};
+use crate::boundary::{
+    CurateError, detached, for_each_row, large_binaries, large_strings, to_py_error, to_python,
+};
 
 fn with_hint(error: Error) -> PyErr {
     let hint = error.hint();
@@ -84,7 +86,12 @@ impl BpeTokenizer {
     }
 
     #[staticmethod]
-    fn from_tiktoken(py: Python<'_>, data: &[u8], pattern: &str, specials: Vec<(String, u32)>) -> PyResult<Self> {
+    fn from_tiktoken(
+        py: Python<'_>,
+        data: &[u8],
+        pattern: &str,
+        specials: Vec<(String, u32)>,
+    ) -> PyResult<Self> {
         run(py, || Tokenizer::from_tiktoken(data, Pattern::new(pattern)?, &specials)).map(Self::new)
     }
 
@@ -186,13 +193,20 @@ impl BpeCounts {
         Ok(Self { pattern: Pattern::new(pattern).map_err(with_hint)?, inner: Counts::new() })
     }
 
-    /// Counts the pieces of every text; null counts as empty.
-    fn count(&mut self, py: Python<'_>, texts: PyArray) -> PyResult<()> {
+    /// Counts the pieces of every text; null counts as empty. With `ids`, only of the share of documents
+    /// that the hash of the id selects.
+    #[pyo3(signature = (texts, ids=None, share=1.0))]
+    fn count(&mut self, py: Python<'_>, texts: PyArray, ids: Option<PyArray>, share: f64) -> PyResult<()> {
         let texts = large_strings(texts)?;
+        let ids = ids.map(large_strings).transpose()?;
+        if ids.as_ref().is_some_and(|ids| ids.len() != texts.len()) {
+            return Err(to_py_error("expected one id per text"));
+        }
         let (pattern, counts) = (&self.pattern, &mut self.inner);
-        for_each_row(py, texts.len(), |row| match texts.is_valid(row) {
-            true => counts.count(pattern, texts.value(row)),
-            false => Ok(()),
+        for_each_row(py, texts.len(), |row| {
+            // The value of a null is the empty string.
+            let chosen = ids.as_ref().is_none_or(|ids| in_sample(ids.value(row), share));
+            if chosen && texts.is_valid(row) { counts.count(pattern, texts.value(row)) } else { Ok(()) }
         })
     }
 
