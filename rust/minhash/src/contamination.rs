@@ -145,7 +145,8 @@ impl ContaminationIndex {
         }
         let mut budget = words.len().saturating_mul(COMPARISONS_PER_WORD);
         // Runs measured at the last place and here: an n-gram inside one of them needs no new measurement.
-        let (mut before, mut here): (Vec<(Place, usize)>, Vec<(Place, usize)>) = (Vec::new(), Vec::new());
+        let mut before: Vec<(Place, usize)> = Vec::new();
+        let mut here = Vec::new();
         let mut at = 0;
         for_each_shingle(words.iter().copied(), self.ngram, |hash| {
             if let Some(&(from, to)) = self.grams.get(&hash) {

@@ -39,7 +39,7 @@ fn signed(
     ngram: usize,
     hasher: &MinHasher,
     width: usize,
-    write: impl Fn(&[u64], &mut Vec<u64>) + Send,
+    write: impl Fn(&[u64], &mut Vec<u64>) + Sync,
 ) -> PyResult<PyArray> {
     let texts = large_strings(texts)?;
     let ngram = ShingleWords::new(ngram).map_err(to_py_error)?;
