@@ -1,6 +1,6 @@
 """The Rust extension. Every function takes any Arrow array (PyCapsule protocol) and returns Arrow arrays."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 class ArrowArray(Protocol):
     """Any object that exports an Arrow array: pyarrow, polars, arro3, nanoarrow."""
@@ -14,9 +14,7 @@ def build_profile() -> str: ...
 # --- langid ---
 # --- minhash ---
 
-def minhash_signatures(
-    texts: ArrowArray, ngram: int, bands: int, rows: int, seed: int
-) -> ArrowArray:
+def minhash_signatures(texts: ArrowArray, ngram: int, bands: int, rows: int, seed: int) -> ArrowArray:
     """fixed_size_list<uint64>[bands * rows] per text, null for a text without words."""
 
 def band_keys(texts: ArrowArray, ngram: int, bands: int, rows: int, seed: int) -> ArrowArray:

@@ -23,7 +23,10 @@ def texts(given: list[str | None]) -> pa.Array:
 
 def random_pair(rng: random.Random, shared: int, own: int) -> tuple[str, str, float]:
     """Two texts of different words, with the Jaccard similarity of their word sets."""
-    words = [f"w{rng.getrandbits(60):x}".translate(str.maketrans("0123456789", "ghijklmnop")) for _ in range(shared + 2 * own)]
+    words = [
+        f"w{rng.getrandbits(60):x}".translate(str.maketrans("0123456789", "ghijklmnop"))
+        for _ in range(shared + 2 * own)
+    ]
     a, b = words[: shared + own], words[:shared] + words[shared + own :]
     rng.shuffle(b)
     return " ".join(a), " ".join(b), shared / (shared + 2 * own)

@@ -57,10 +57,8 @@ def test_items_are_found_however_they_are_set() -> None:
 def test_twelve_words_are_not_enough_thirteen_are() -> None:
     stage = Decontaminate((("s", "1", ITEM),))
     words = ITEM.split()
-    assert reasons(stage, PROSE + " ".join(words[3:15]) + PROSE, PROSE + " ".join(words[3:16]) + PROSE) == [
-        None,
-        "contaminated",
-    ]
+    pages = [f"{PROSE} {' '.join(words[3:end])} {PROSE}" for end in (15, 16)]
+    assert reasons(stage, *pages) == [None, "contaminated"]
 
 
 def test_tagging_removes_nothing() -> None:
@@ -75,7 +73,11 @@ def test_short_items_have_their_own_rule() -> None:
     short, tiny = "Why do larch trees drop their needles every winter?", "What is a larch?"
     stage = Decontaminate((("s", "short", short), ("s", "tiny", tiny)))
     assert stage.coverage() == {"items": 2, "uncheckable_items": 1, "common_ngrams": 0}
-    assert reasons(stage, PROSE + short + PROSE, PROSE + tiny, PROSE + short[:-8]) == ["contaminated", None, None]
+    assert reasons(stage, PROSE + short + PROSE, PROSE + tiny, PROSE + short[:-8]) == [
+        "contaminated",
+        None,
+        None,
+    ]
 
 
 def test_boilerplate_of_many_items_is_no_evidence() -> None:
@@ -105,7 +107,12 @@ def write(folder: Path) -> None:
 
 def test_files_folders_and_globs(tmp_path: Path) -> None:
     write(tmp_path)
-    sets = {"plain.jsonl": "plain", "packed.jsonl.gz": "packed", "zipped.jsonl.zst": "zipped", "table.parquet": "mine"}
+    sets = {
+        "plain.jsonl": "plain",
+        "packed.jsonl.gz": "packed",
+        "zipped.jsonl.zst": "zipped",
+        "table.parquet": "mine",
+    }
     for name, label in sets.items():
         stage = Decontaminate(str(tmp_path / name))
         outcome = stage(batch(ITEM))
@@ -113,7 +120,10 @@ def test_files_folders_and_globs(tmp_path: Path) -> None:
     assert Decontaminate(str(tmp_path)).coverage()["items"] == 8
     assert Decontaminate((str(tmp_path / "*.jsonl*"),)).coverage()["items"] == 6
     stage = Decontaminate(str(tmp_path / "table.parquet"), fields=("choices", "question"))
-    assert stage(batch(f"a, b: {ITEM}")).batch["contamination"][0]["longest_words"].as_py() == len(ITEM.split()) + 2
+    assert (
+        stage(batch(f"a, b: {ITEM}")).batch["contamination"][0]["longest_words"].as_py()
+        == len(ITEM.split()) + 2
+    )
 
 
 def test_the_fingerprint_covers_the_contents_not_the_place(tmp_path: Path) -> None:
@@ -141,7 +151,11 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         Decontaminate(str(tmp_path / "plain.jsonl"), fields=("prompt",)).coverage()
     assert caught.value.hint is not None
     assert "question" in caught.value.hint
-    for name, content in {"cut.jsonl": b'{"question": "a', "cut.jsonl.zst": b"\x28\xb5\x2f\xfd\0", "cut.parquet": b"PAR1"}.items():
+    for name, content in {
+        "cut.jsonl": b'{"question": "a',
+        "cut.jsonl.zst": b"\x28\xb5\x2f\xfd\0",
+        "cut.parquet": b"PAR1",
+    }.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(PlanError, match=name):
             Decontaminate(str(tmp_path / name)).coverage()
@@ -208,7 +222,9 @@ def test_equals_the_definition(items: list[str], texts: list[str]) -> None:
                 if gram in whole:
                     hits += 1
                     best = max(best, (n, -whole[gram]))
-        return {"set": "s", "item": str(-best[1]), "matches": hits, "longest_words": best[0]} if hits else None
+        return (
+            {"set": "s", "item": str(-best[1]), "matches": hits, "longest_words": best[0]} if hits else None
+        )
 
     evals = tuple(("s", str(i), item) for i, item in enumerate(items))
     stage = Decontaminate(evals, ngram=ngram, min_item_words=shortest, max_items_per_ngram=common)

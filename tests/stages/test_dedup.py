@@ -41,7 +41,9 @@ def run_barrier(barrier: Barrier, shards: Sequence[pa.Table], batch_rows: int = 
                 assert table.schema.field(PARTITION).type == pa.int32()
                 for partition in pc.unique(table[PARTITION]).to_pylist():
                     assert 0 <= partition < stage.partitions
-                    spilled.setdefault(partition, []).append(table.filter(pc.equal(table[PARTITION], partition)))
+                    spilled.setdefault(partition, []).append(
+                        table.filter(pc.equal(table[PARTITION], partition))
+                    )
         sent = []
         for partition in range(stage.partitions):
             rows = pa.concat_tables(spilled[partition]) if partition in spilled else pa.table({})
@@ -199,13 +201,27 @@ def test_exact_dedup_ignores_case_and_layout_but_not_numbers() -> None:
     ]
     found = decide(ExactDedup(), documents)
     assert removed(found) == {"a": "b", "d": "b"}  # b is longer by a blank
-    assert found["a"] == {"reason": "exact_duplicate", "duplicates": 0, "duplicate_of": "b", "similarity": 1.0}
+    assert found["a"] == {
+        "reason": "exact_duplicate",
+        "duplicates": 0,
+        "duplicate_of": "b",
+        "similarity": 1.0,
+    }
     assert found["b"] == {"reason": None, "duplicates": 2, "duplicate_of": None, "similarity": None}
     assert removed(decide(ExactDedup(normalize=False), documents)) == {"d": "a"}
 
 
 def test_urls() -> None:
-    urls = ["http://A.org/x#top", "HTTP://a.org/x", "http://a.org/X", "http://a.org", "http://a.org/", None, "", "junk"]
+    urls = [
+        "http://A.org/x#top",
+        "HTTP://a.org/x",
+        "http://a.org/X",
+        "http://a.org",
+        "http://a.org/",
+        None,
+        "",
+        "junk",
+    ]
     documents = [{"id": str(i), "text": "t", "url": url} for i, url in enumerate(urls)]
     barrier = ExactDedup(column="url", keep="first")
     assert barrier.name == "exact_dedup_url"

@@ -1,6 +1,5 @@
 """Removing documents that contain items of evaluation sets."""
 
-import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -29,7 +28,10 @@ _FOUND = pa.struct(
         pa.field("longest_words", pa.int32()),
     ]
 )
-_ITEMS = pa.schema([pa.field("set", pa.string()), pa.field("id", pa.string()), pa.field(TEXT, pa.large_string())])
+_ITEMS = pa.schema(
+    [pa.field("set", pa.string()), pa.field("id", pa.string()), pa.field(TEXT, pa.large_string())]
+)
+_LINE_BREAK = pa.scalar("\n", pa.large_string())
 _FORMATS = (".jsonl", ".ndjson", ".parquet")
 _COMPRESSIONS = {".zst": "zstd", ".gz": "gzip"}
 
@@ -56,6 +58,7 @@ class Decontaminate(Stage):
     Raises:
         PlanError: a parameter or an evaluation file that cannot be used.
         FileNotFoundError: no evaluation file where one was named (when the stage is first used).
+
     """
 
     evals: str | tuple[str, ...] | tuple[tuple[str, str, str], ...]
@@ -96,7 +99,9 @@ class Decontaminate(Stage):
         """Contaminated, unless documents are only tagged."""
         if self.action == "tag":
             return {}
-        return {"contaminated": f"shares {self.ngram} words in a row, or all of a shorter one, with an evaluation item"}
+        return {
+            "contaminated": f"shares {self.ngram} words in a row, or all of a shorter one, with an evaluation item"
+        }
 
     def identity(self) -> dict[str, Any]:
         """The parameters, with the contents of the evaluation files in place of their paths."""
@@ -138,7 +143,9 @@ def _index(stage: Decontaminate) -> tuple[pa.RecordBatch, _native.ContaminationI
         tables = [_read(file, path, stage.fields) for path, file in _open(stage.evals)]
         items = pa.concat_tables(tables).combine_chunks()
     else:
-        columns = [pa.array(column, f.type) for column, f in zip(zip(*stage.evals, strict=True), _ITEMS, strict=True)]
+        columns = [
+            pa.array(column, f.type) for column, f in zip(zip(*stage.evals, strict=True), _ITEMS, strict=True)
+        ]
         items = pa.table(columns, _ITEMS)
     text = as_large_strings(items[TEXT])
     index = _native.ContaminationIndex(text, stage.ngram, stage.min_item_words, stage.max_items_per_ngram)
@@ -178,7 +185,9 @@ def _read(file: Any, path: str, fields: tuple[str, ...]) -> pa.Table:
     """The items of one file, as `_ITEMS`."""
     name = PurePosixPath(path)
     if _format(path) is None:
-        raise PlanError(f"{path}: unknown evaluation format", hint=f"one of {', '.join(_FORMATS)}, maybe .zst or .gz")
+        raise PlanError(
+            f"{path}: unknown evaluation format", hint=f"one of {', '.join(_FORMATS)}, maybe .zst or .gz"
+        )
     try:
         if name.suffix == ".parquet":
             table = pa.parquet.read_table(file)
@@ -194,19 +203,23 @@ def _read(file: Any, path: str, fields: tuple[str, ...]) -> pa.Table:
         if not present:
             hint = f"name the columns with the items' text by `fields=`; there are {', '.join(table.column_names)}"
             raise PlanError(f"{path}: none of the columns {', '.join(fields)}", hint=hint)
-        texts = pc.binary_join_element_wise(*map(_strings, present), "\n", null_handling="skip")
+        texts = pc.binary_join_element_wise(*map(_strings, present), _LINE_BREAK, null_handling="skip")
         rows = pa.array(map(str, range(table.num_rows)), pa.string())
         stem = name.name.split(".")[0]
-        sets = table["set"].cast(pa.string()) if "set" in table.column_names else pa.repeat(stem, table.num_rows)
+        sets = (
+            table["set"].cast(pa.string()) if "set" in table.column_names else pa.repeat(stem, table.num_rows)
+        )
         ids = table["id"].cast(pa.string()) if "id" in table.column_names else rows
         return pa.table([pc.fill_null(sets, stem), pc.coalesce(ids, rows), texts], _ITEMS)
     except (pa.ArrowException, OSError) as error:
-        raise PlanError(f"{path}: {error}", hint="the evaluation file is damaged or has another format") from error
+        raise PlanError(
+            f"{path}: {error}", hint="the evaluation file is damaged or has another format"
+        ) from error
 
 
 def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Strings, numbers or lists of them as text."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         strings = column.cast(pa.large_list(pa.large_string()))
-        return pc.binary_join(strings, pa.scalar("\n", pa.large_string()))
+        return pc.binary_join(strings, _LINE_BREAK)
     return column.cast(pa.large_string())

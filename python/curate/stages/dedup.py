@@ -46,6 +46,9 @@ _KEEPS: Mapping[Keep, frozenset[str]] = {
 #: Reduced in parallel; part of no result, so it may be changed.
 _KEY_PARTITIONS = 16
 
+#: Keeper order: the position only parts documents that share their id.
+_ORDER = ("precedence", ID, "address")
+
 #: A row of an immutable spill as one number: its shard above, its row in the low 40 bits.
 _ROW_BITS = 40
 
@@ -99,7 +102,9 @@ def _addresses(shard: int, rows: pa.Array) -> pa.Array:
 def _leading_word(hashes: pa.FixedSizeBinaryArray) -> npt.NDArray[np.uint64]:
     """The first eight bytes of each 16-byte hash; 0 for a null one."""
     words = np.frombuffer(hashes.buffers()[1], "<u8").reshape(-1, 2)
-    return np.where(pc.is_valid(hashes).to_numpy(zero_copy_only=False), words[hashes.offset :][: len(hashes), 0], 0)
+    return np.where(
+        pc.is_valid(hashes).to_numpy(zero_copy_only=False), words[hashes.offset :][: len(hashes), 0], 0
+    )
 
 
 def _located(addresses: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
@@ -113,9 +118,14 @@ def _int64(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
 
 def _table(columns: Mapping[str, object], schema: pa.Schema) -> pa.Table:
     """A table of `schema` from some of its columns; the others are null."""
-    given = {name: pa.array(values) if isinstance(values, np.ndarray) else values for name, values in columns.items()}
+    given = {
+        name: pa.array(values) if isinstance(values, np.ndarray) else values
+        for name, values in columns.items()
+    }
     length = len(next(iter(given.values())))
-    return pa.table([given[f.name].cast(f.type) if f.name in given else pa.nulls(length, f.type) for f in schema], schema)
+    return pa.table(
+        [given[f.name].cast(f.type) if f.name in given else pa.nulls(length, f.type) for f in schema], schema
+    )
 
 
 def _removed(
@@ -164,6 +174,7 @@ class ExactDedup(Barrier):
         normalize: compare without case and layout; a URL without its fragment, scheme and host in lower case.
             Numbers and punctuation always count.
         keep: `longest` text, `newest` or `oldest` date, or the `first` id; ties go to the first id.
+
     """
 
     column: str = TEXT
@@ -212,10 +223,13 @@ class ExactDedup(Barrier):
         values = batch[self.column].cast(pa.large_string())
         if not self.normalize or self.column != URL:
             return pa.array(_native.text_hashes(values, self.normalize))
-        parts = pc.extract_regex(pc.utf8_trim_whitespace(values), r"^(?P<site>[^/?#]*//[^/?#]*)(?P<path>[^#]*)")
+        parts = pc.extract_regex(
+            pc.utf8_trim_whitespace(values), r"^(?P<site>[^/?#]*//[^/?#]*)(?P<path>[^#]*)"
+        )
         site, path = pc.struct_field(parts, "site"), pc.struct_field(parts, "path")
-        path = pc.if_else(pc.equal(path, ""), "/", path)
-        urls = pc.binary_join_element_wise(pc.utf8_lower(site), path, "")
+        nothing = pa.scalar("", pa.large_string())
+        path = pc.if_else(pc.equal(path, nothing), pa.scalar("/", pa.large_string()), path)
+        urls = pc.binary_join_element_wise(pc.utf8_lower(site), path, nothing)
         return pa.array(_native.text_hashes(pc.coalesce(urls, values), False))
 
 
@@ -259,7 +273,7 @@ class _ByHash(Round):
         rows = rows.filter(pc.is_in(rows["key"], repeated))
         if rows.num_rows == 0:
             return _VERDICTS.empty_table()
-        rows = rows.sort_by([(name, "ascending") for name in ("key", "precedence", ID, "address")])
+        rows = rows.sort_by([(name, "ascending") for name in ("key", *_ORDER)])
         group = pc.index_in(rows["key"], repeated).combine_chunks().to_numpy()
         starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
         keeper = np.repeat(starts, np.diff(np.append(starts, len(group))))
@@ -292,6 +306,7 @@ class NearDedup(Barrier):
         min_jaccard: least similarity of a removed document with its keeper, 0 to 1; only for `verify`.
         keep: `longest` text, `newest` or `oldest` date, or the `first` id; ties go to the first id.
         max_bucket: documents.
+
     """
 
     ngram: int = 5
@@ -360,6 +375,7 @@ def minhash_signatures(texts: object, parameters: NearDedup) -> pa.FixedSizeList
 
     Raises:
         CurateError: a parameter outside the range of the native side.
+
     """
     p = parameters
     return pa.array(_native.minhash_signatures(as_large_strings(texts), p.ngram, p.bands, p.rows, p.seed))
@@ -424,13 +440,11 @@ class _Bands(Round):
             texts = as_large_strings(batch[TEXT])
             keys = pa.array(_native.band_keys(texts, p.ngram, p.bands, p.rows, p.seed))
             valid = pc.is_valid(keys)
-            # Ids meet only where documents tie; their hashes break ties as well and are shorter.
-            ties = _leading_word(pa.array(_native.text_hashes(batch[ID].cast(pa.large_string()), False)))
             columns = pa.table(
                 {
                     "address": _addresses(shard, batch[ROW]),
                     "precedence": _precedence(batch, p.keep),
-                    "tie": ties,
+                    ID: batch[ID],
                     "weight": _weights(batch),
                 }
             ).filter(valid)
@@ -444,8 +458,8 @@ class _Bands(Round):
         del partition
         if rows.num_rows == 0:
             return _NOMINATIONS.empty_table()
-        address, tie = _int64(rows, "address"), _int64(rows, "tie")
-        order = np.lexsort((address, tie, _int64(rows, "precedence")))
+        address = _int64(rows, "address")
+        order = pc.sort_indices(rows, [(n, "ascending") for n in _ORDER]).to_numpy()
         key = rows["key"].combine_chunks().take(pa.array(order))
         pairs, largest, limited = _native.bucket_pairs(key, self.barrier.max_bucket)
         columns = pa.array(pairs)
@@ -489,7 +503,9 @@ class _Similarity(Round):
         partition = (smaller * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) % np.uint64(_KEY_PARTITIONS)
         inbox = inbox.append_column(PARTITION, pa.array(partition.astype(np.int32)))
         pairs = inbox.filter(pc.less(inbox["address"], inbox["other"]))
-        pairs = pairs.group_by([PARTITION, "address", "other"], use_threads=False).aggregate([([], "count_all")])
+        pairs = pairs.group_by([PARTITION, "address", "other"], use_threads=False).aggregate(
+            [([], "count_all")]
+        )
         yield _table({**_columns(pairs), "bands": pairs["count_all"]}, _NOMINATED)
         wanted = inbox.group_by(["address", PARTITION], use_threads=False).aggregate(
             [("precedence", "min"), ("weight", "min")]
@@ -522,9 +538,7 @@ class _Similarity(Round):
         p = self.barrier
         is_pair = pc.is_valid(rows["other"])
         pairs = rows.filter(is_pair)
-        documents = rows.filter(pc.is_valid(rows["address"])).filter(
-            pc.invert(is_pair).filter(pc.is_valid(rows["address"]))
-        )
+        documents = rows.filter(pc.and_(pc.is_valid(rows["address"]), pc.invert(is_pair)))
         notes = rows["note"].drop_null().combine_chunks()
         known = documents["address"].combine_chunks()
         a, b = (pc.index_in(pairs[name].combine_chunks(), known) for name in ("address", "other"))
@@ -538,9 +552,7 @@ class _Similarity(Round):
             similarity = pa.array(share ** (1 / p.rows))
         columns = {f"{s}_{n}": documents[n].take(at) for s, at in (("a", a), ("b", b)) for n in _SIDES}
         columns[SHARD] = pa.array(_int64(pa.table(columns), "a_address") >> _ROW_BITS)
-        shard = 0
-        for address in (rows["address"].drop_null(),):
-            shard = int(pc.min(address).as_py() or 0) >> _ROW_BITS
+        shard = (pc.min(rows["address"]).as_py() or 0) >> _ROW_BITS
         forwarded = _table({"note": notes, SHARD: pa.array(np.full(len(notes), shard))}, _EDGES)
         counted = _note(shard, _EDGES, candidate_pairs=pairs.num_rows, confirmed_pairs=len(a))
         return pa.concat_tables([_table({**columns, SIMILARITY: similarity}, _EDGES), forwarded, counted])
@@ -573,7 +585,7 @@ class _Greedy(Round):
         edges = rows.filter(pc.is_null(rows["note"]))
         sides = [edges.select([f"{s}_{n}" for n in _SIDES]).rename_columns(list(_SIDES)) for s in "ab"]
         documents = pa.concat_tables(sides).group_by(list(_SIDES), use_threads=False).aggregate([])
-        documents = documents.sort_by([(name, "ascending") for name in ("precedence", ID, "address")])
+        documents = documents.sort_by([(name, "ascending") for name in _ORDER])
         known = documents["address"].combine_chunks()
         a, b = (pc.index_in(edges[f"{s}_address"].combine_chunks(), known) for s in "ab")
         similarity = edges[SIMILARITY].combine_chunks()
@@ -588,7 +600,11 @@ class _Greedy(Round):
             for name, count in json.loads(note).items():
                 counts[name] = max(counts[name], count) if name == "largest_bucket" else counts[name] + count
         sizes = np.unique(keeper, return_counts=True)[1] + 1
-        counts |= {"removed": len(keeper), "clusters": len(sizes), "largest_cluster": int(sizes.max(initial=0))}
+        counts |= {
+            "removed": len(keeper),
+            "clusters": len(sizes),
+            "largest_cluster": int(sizes.max(initial=0)),
+        }
         summary = pa.array([json.dumps(counts, indent=2)])
         # Row -1 is no document's: the summary rides along with every shard's verdicts.
         return _table({SHARD: pa.array([EVERY_SHARD]), ROW: pa.array([-1]), "summary": summary}, _VERDICTS)
