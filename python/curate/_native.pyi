@@ -30,7 +30,7 @@ def pair_jaccard(sets: ArrowArray, a: ArrowArray, b: ArrowArray) -> ArrowArray:
     """float32 per pair of positions in `sets`, which hold sorted uint64 without repetition."""
 
 def bucket_pairs(keys: ArrowArray, max_bucket: int) -> tuple[ArrowArray, int, int]:
-    """struct<better: int64, worse: int64> pairs of equal keys, the largest bucket, the buckets over the limit.
+    """struct<better: int64, worse: int64> pairs of equal keys, the largest bucket, buckets over the limit.
 
     `keys` are in keeper order, the best first.
     """

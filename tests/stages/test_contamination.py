@@ -244,6 +244,7 @@ def test_recall_on_injected_items_and_no_alarm_on_novels(data_dir: Path) -> None
     host = novels[0][:20_000]
     sample = items[::20]
     injected = [host + " " + item["question"] + " " + host for item in sample]
-    shouted = [re.sub(r"[^\w\s]", " ", text).upper() for text in injected]
+    # Punctuation inside numbers stays: "1,500" without it would be two numbers.
+    shouted = [re.sub(r"(?<!\d)[^\w\s]|[^\w\s](?!\d)", " ", text).upper() for text in injected]
     assert set(reasons(stage, *injected)) == {"contaminated"}
     assert set(reasons(stage, *shouted)) == {"contaminated"}

@@ -42,9 +42,9 @@ class Decontaminate(Stage):
 
     A document is contaminated when it holds an n-gram of 13 words of an item, the rule of GPT-3 (arXiv
     2005.14165, appendix C), words being compared without case, punctuation, diacritics and the value of
-    numbers. N-grams of more than `max_items_per_ngram` items are boilerplate and count for nothing, nor do those with
-    fewer than 4 different words. An item with fewer than `ngram` words must occur as a whole, and needs
-    `min_item_words`; how many items are too short for that, `coverage()` says.
+    numbers. N-grams of more than `max_items_per_ngram` items are boilerplate and count for nothing, nor do
+    those with fewer than 4 different words. An item with fewer than `ngram` words must occur as a whole,
+    and needs `min_item_words`; how many items are too short for that, `coverage()` says.
 
     Attributes:
         evals: files, globs or folders (paths or URLs) of JSONL (.zst, .gz) or Parquet; or items as
@@ -99,9 +99,7 @@ class Decontaminate(Stage):
         """Contaminated, unless documents are only tagged."""
         if self.action == "tag":
             return {}
-        return {
-            "contaminated": f"shares {self.ngram} words in a row, or all of a shorter one, with an evaluation item"
-        }
+        return {"contaminated": f"shares {self.ngram} words in a row, or all words, with an evaluation item"}
 
     def identity(self) -> dict[str, Any]:
         """The parameters, with the contents of the evaluation files in place of their paths."""
@@ -153,7 +151,7 @@ def _index(stage: Decontaminate) -> tuple[pa.RecordBatch, _native.ContaminationI
     return batch, index
 
 
-def _open(evals: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+def _open(evals: Any) -> Iterator[tuple[str, Any]]:
     """Path and open file of every evaluation file, in the order named and sorted within a folder or glob."""
     for url in evals:
         fs, path = fsspec.core.url_to_fs(url)
@@ -168,7 +166,7 @@ def _open(evals: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
                 yield found, file
 
 
-def _digests(evals: tuple[Any, ...]) -> Any:
+def _digests(evals: Any) -> Any:
     if not isinstance(evals[0], str):
         return jsonable(evals)
     digests = ((PurePosixPath(path).name, hashlib.file_digest(file, "sha256")) for path, file in _open(evals))
@@ -201,9 +199,12 @@ def _read(file: Any, path: str, fields: tuple[str, ...]) -> pa.Table:
             table = pa.json.read_json(pa.BufferReader(data), read_options=options)
         present = [table[field] for field in fields if field in table.column_names]
         if not present:
-            hint = f"name the columns with the items' text by `fields=`; there are {', '.join(table.column_names)}"
-            raise PlanError(f"{path}: none of the columns {', '.join(fields)}", hint=hint)
-        texts = pc.binary_join_element_wise(*map(_strings, present), _LINE_BREAK, null_handling="skip")
+            there = ", ".join(table.column_names)
+            raise PlanError(
+                f"{path}: none of the columns {', '.join(fields)}",
+                hint=f"name the columns with the items' text by `fields=`; there are {there}",
+            )
+        texts = pc.binary_join_element_wise(*map(_strings, present), _LINE_BREAK)
         rows = pa.array(map(str, range(table.num_rows)), pa.string())
         stem = name.name.split(".")[0]
         sets = (
@@ -218,8 +219,8 @@ def _read(file: Any, path: str, fields: tuple[str, ...]) -> pa.Table:
 
 
 def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Strings, numbers or lists of them as text."""
+    """Strings, numbers or lists of them as text, empty where null."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         strings = column.cast(pa.large_list(pa.large_string()))
-        return pc.binary_join(strings, _LINE_BREAK)
-    return column.cast(pa.large_string())
+        column = pc.binary_join(strings, _LINE_BREAK)
+    return pc.fill_null(column.cast(pa.large_string()), "")

@@ -8,7 +8,7 @@ going to the smaller id; nothing is removed but in favour of a document that sta
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -116,7 +116,7 @@ def _int64(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
     return values
 
 
-def _table(columns: Mapping[str, object], schema: pa.Schema) -> pa.Table:
+def _table(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
     """A table of `schema` from some of its columns; the others are null."""
     given = {
         name: pa.array(values) if isinstance(values, np.ndarray) else values
@@ -288,8 +288,8 @@ class NearDedup(Barrier):
 
     MinHash bands nominate pairs: two documents of Jaccard similarity s meet with probability
     1 − (1 − s^rows)^bands, 0.77 at 0.75 and 0.92 at 0.8 for the default 14 × 8, FineWeb's numbers
-    (arXiv 2406.17557). Then, with `verify`, the exact Jaccard similarity of each nominated pair decides, and a
-    document goes only in favour of one that stays and is that similar to it: no chains, which is how
+    (arXiv 2406.17557). Then, with `verify`, the exact Jaccard similarity of each nominated pair decides, and
+    a document goes only in favour of one that stays and is that similar to it: no chains, which is how
     unverified banding has been seen to lose whole sources. Documents without words are never duplicates;
     shorter ones than `ngram` are compared as a whole.
 
@@ -333,7 +333,7 @@ class NearDedup(Barrier):
 
     @classmethod
     def olmo3(cls) -> "NearDedup":
-        """The scheme of OLMo 3 (arXiv 2512.13961): 5-grams, 26 × 11, verified at 0.8, the newest copy stays."""
+        """The scheme of OLMo 3 (arXiv 2512.13961): 5-grams, 26 × 11, verified at 0.8, keeps the newest."""
         return cls(ngram=5, bands=26, rows=11, min_jaccard=0.8, keep="newest")
 
     @property
