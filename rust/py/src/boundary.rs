@@ -35,6 +35,12 @@ pub fn large_binaries(array: PyArray) -> PyResult<LargeBinaryArray> {
     Ok(cast(&array, &DataType::LargeBinary)?.as_binary::<i64>().clone())
 }
 
+/// Any Arrow array as one of type `to` (no copy when it is one already).
+pub fn cast_to(array: PyArray, to: &DataType) -> PyResult<ArrayRef> {
+    let (array, _field) = array.into_inner();
+    cast(&array, to)
+}
+
 fn cast(array: &ArrayRef, to: &DataType) -> PyResult<ArrayRef> {
     if array.data_type() == to {
         return Ok(array.clone());
