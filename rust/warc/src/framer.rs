@@ -234,7 +234,7 @@ impl Framer {
             State::Block { .. } => self.in_block(edge, sink),
             State::Held { next, end, .. } => {
                 let (next, end) = (skip_line_ends(&self.buffer, *next), *end);
-                if next == self.buffer.len() && next - end <= MAX_BLANK_BYTES && edge == Edge::Open {
+                if edge == Edge::Open && next - end <= MAX_BLANK_BYTES && !self.is_confirmed(next) {
                     if let State::Held { next: at, .. } = &mut self.state {
                         *at = next;
                     }
@@ -244,6 +244,17 @@ impl Framer {
                 true
             }
         }
+    }
+
+    /// Does another record follow at `next`? Garbage there may mean that the member is about to fail its checksum,
+    /// and the held record with it; in plain input nothing is about to be checked.
+    fn is_confirmed(&self, next: usize) -> bool {
+        let rest = &self.buffer[next..];
+        !rest.is_empty()
+            && (self.plain
+                || rest.starts_with(b"WARC/")
+                || rest.len() > MAX_BLANK_BYTES
+                || find_record(&self.buffer, next).0.is_some())
     }
 
     fn at_boundary(&mut self, edge: Edge, sink: &mut dyn FnMut(Event<'_>)) -> bool {
@@ -389,7 +400,9 @@ impl Framer {
         let trimmed = start + trim_blank_line(&self.buffer[start..next]);
         match claimed {
             None => self.hold(start, trimmed, next, None),
-            Some(end) if end <= next && next - end <= LENGTH_SLACK => self.hold(start, end, next, None),
+            Some(end) if end <= next && self.buffer[end..next].trim_ascii_end().len() <= LENGTH_SLACK => {
+                self.hold(start, end, next, None)
+            }
             Some(end) if end > trimmed && end - trimmed <= LENGTH_SLACK => self.hold(start, trimmed, next, None),
             Some(_) => self.hold(start, trimmed, next, Some(Flaw::BadLength)),
         }

@@ -53,6 +53,11 @@ pub fn offset_id(file: &str, offset: u64, inner: u64) -> String {
     format!("{:032x}", xxh3_128(&key))
 }
 
+/// 128 bits of an id, enough to tell the ids of one file apart.
+pub fn id_hash(id: &str) -> u128 {
+    xxh3_128(id.as_bytes())
+}
+
 /// Decides about one event of the input named `file`; the cheap questions come first.
 pub fn interpret(event: &Event<'_>, file: &str, wanted: &Selection) -> Row {
     match event {

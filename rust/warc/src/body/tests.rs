@@ -38,7 +38,7 @@ fn bare_deflate_brotli_and_zstd() {
     bare.write_all(TEXT).unwrap();
     assert_eq!(decode("Content-Encoding: deflate", &bare.finish().unwrap()), whole(TEXT));
     assert_eq!(decode("Content-Encoding: zstd", &zstd::encode_all(TEXT, 3).unwrap()), whole(TEXT));
-    // RFC 7932: window bits 16 (0), last metablock, 4 bytes, uncompressed is not allowed for it: made with brotli -q 0.
+    // One uncompressed metablock of four bytes and an empty last one, RFC 7932 section 9.2.
     let brotli = b"\x8b\x01\x80abcd\x03";
     assert_eq!(decode("Content-Encoding: br", brotli), whole(b"abcd"));
 }
