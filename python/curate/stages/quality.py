@@ -180,10 +180,10 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
 class C4Lines(Stage):
     """Removes lines that C4 removes, with FineWeb's settings; what is left is the new text.
 
-    A line is dropped for: a word over `max_word_chars`; no terminal punctuation (an option); fewer than `min_words`
-    words; the word "javascript"; a phrase of cookie and legal notices. Citation marks are cut out of the rest. Lines
-    that condemn their document ("lorem ipsum", a curly bracket) stay for the rules of the table `C4`.
-    Source: Raffel et al. 2020, 2.2, as in datatrove 0.10.1's `C4QualityFilter(filter_no_terminal_punct=False)`.
+    A line is dropped for: a word over `max_word_chars`; no terminal punctuation (an option); fewer than
+    `min_words` words; the word "javascript"; a phrase of cookie and legal notices. Citation marks are cut out
+    of the rest. Lines that condemn their document ("lorem ipsum", a curly bracket) stay for the rules of the
+    table `C4`. Source: Raffel et al. 2020, 2.2, with the settings of FineWeb's pipeline (datatrove 0.10.1).
 
     Attributes:
         terminal_punctuation: drop lines that do not end with one of `. ? ! " '`, or that end with `...`.
@@ -276,8 +276,9 @@ def sweep(rows: pa.Table | Iterable[pa.RecordBatch], table: RuleTable) -> Sweep:
     """Decides again about stored documents or rejects, from their signals, without reading a text.
 
     Args:
-        rows: `id` and `signals`, and `reason` where they are rejects; other columns are ignored. Signals are those
-            that the row had when it was stored: measured before `C4Lines` for rows rejected before it.
+        rows: `id` and `signals`, and `reason` where they are rejects; other columns are ignored. Signals
+            are those that the row had when it was stored: of the unedited text for rows that never reached
+            `C4Lines`.
         table: the rules to try.
 
     Raises:

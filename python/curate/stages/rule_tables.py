@@ -1,7 +1,7 @@
 """Published quality rules as data: what is measured, what is kept, where the number is printed.
 
-The order of a table is the order in which its rules give the reason, as in datatrove 0.10.1's filters. The example
-pipeline of FineWeb (Penedo et al. 2024, arXiv 2406.17557) runs all four.
+The order of a table is the order in which its rules give the reason, as in datatrove 0.10.1's filters.
+The pipeline of FineWeb (Penedo et al. 2024, arXiv 2406.17557) runs all four.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class Rule:
 
     Attributes:
         reason: snake_case name of the fault, given where the rule does not hold.
-        signal: field of the `signals` struct, see `SIGNALS`.
+        signal: field of the `signals` struct, see `SIGNAL_UNITS`.
         keep_if: the comparison that must hold.
         limit: in the unit of the signal.
         source: where the limit comes from.
