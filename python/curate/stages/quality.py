@@ -1,0 +1,313 @@
+"""Quality: signals are measured once, natively; rules then decide from the numbers alone."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate import _native
+from curate.errors import PlanError
+from curate.schema import ID, REASON, SIGNALS, TEXT, as_large_strings
+from curate.stage import Outcome, Stage, set_column
+from curate.stages.rule_tables import RuleTable
+
+#: Unit and meaning of every signal, in the order of the struct. "Words" are the tokens of an English-style
+#: splitter without those that are only punctuation; "words and marks" are all its tokens.
+SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        "n_chars": "characters (Unicode scalar values)",
+        "n_bytes": "bytes of UTF-8",
+        "n_words": "words",
+        "n_words_and_marks": "words and marks",
+        "n_sentences": "sentences; the end of a line ends a sentence",
+        "n_lines": "lines that are not blank",
+        "n_paragraphs": "paragraphs, separated by blank lines",
+        "mean_word_chars": "characters per word",
+        "hash_per_word": "`#` per word or mark",
+        "ellipsis_per_word": "`...` and `…` per word or mark",
+        "bullet_line_ratio": "lines that start with `•` or `-`, 0 to 1 of all lines",
+        "ellipsis_line_ratio": "lines that end with `...` or `…`, 0 to 1 of all lines",
+        "alphabetic_word_ratio": "words and marks with a letter, 0 to 1",
+        "stop_words": "distinct words among the, be, to, of, and, that, have, with: 0 to 8",
+        "duplicate_paragraph_ratio": "paragraphs seen before in the text, 0 to 1 of paragraphs",
+        "duplicate_paragraph_char_ratio": "characters in paragraphs seen before, 0 to 1",
+        "duplicate_line_ratio": "lines seen before in the text, 0 to 1 of lines",
+        "duplicate_line_char_ratio": "characters in lines seen before, 0 to 1",
+        **{
+            f"top_{n}gram_char_ratio": f"characters in the most frequent {n}-gram per character"
+            for n in (2, 3, 4)
+        },
+        **{
+            f"duplicate_{n}gram_char_ratio": f"characters in {n}-grams seen before, 0 to 1"
+            for n in (5, 6, 7, 8, 9, 10)
+        },
+        "terminal_punctuation_line_ratio": "lines that end a sentence, 0 to 1 of `n_lines`",
+        "short_line_ratio": "lines of at most 30 characters, 0 to 1 of `n_lines`",
+        "repeated_line_char_ratio": "characters in non-blank lines seen before, 0 to 1 of all but line feeds",
+        "newline_per_word": "line feeds per word or mark",
+        "curly_brackets": "`{` characters",
+        "lorem_ipsum": "occurrences of the placeholder phrase",
+        "unique_word_ratio": "distinct words and marks, 0 to 1 of `n_words_and_marks`",
+        "word_entropy": "bits per word or mark (Shannon entropy of their frequencies)",
+        "digit_ratio": "decimal digits, 0 to 1 of characters",
+        "upper_case_ratio": "upper-case letters, 0 to 1 of characters",
+        "punctuation_ratio": "punctuation and control characters, 0 to 1 of characters",
+        "white_space_ratio": "white space, 0 to 1 of characters",
+    }
+)
+
+_COMPARE: Mapping[str, Callable[[pa.Array, pa.Scalar], pa.Array]] = {
+    ">=": pc.greater_equal,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    "<": pc.less,
+    "==": pc.equal,
+}
+
+
+def text_stats(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -> pa.StructArray:
+    """Every signal of each text; a null text counts as empty.
+
+    Args:
+        texts: any Arrow string array, or an iterable of `str`.
+
+    Returns:
+        A struct array with a field per entry of `SIGNAL_UNITS`: int64 for counts, double for the rest.
+
+    Raises:
+        TypeError: the input holds something other than text.
+    """
+    return pa.array(_native.text_stats(as_large_strings(texts)))
+
+
+@cache
+def _signals_type() -> pa.StructType:
+    return text_stats([]).type
+
+
+@dataclass(frozen=True)
+class TextStats(Stage):
+    """Measures each text and adds the `signals` struct; see `SIGNAL_UNITS`.
+
+    Attributes:
+        label: the stage's name, where a pipeline measures twice.
+    """
+
+    label: str = "text_stats"
+
+    @property
+    def name(self) -> str:
+        """The label."""
+        return self.label
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The text."""
+        return frozenset({TEXT})
+
+    @property
+    def adds(self) -> pa.Schema:
+        """The signals."""
+        return pa.schema([pa.field(SIGNALS, _signals_type())])
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Keeps every row."""
+        return Outcome(set_column(batch, SIGNALS, text_stats(batch[TEXT])))
+
+
+@dataclass(frozen=True)
+class Rules(Stage):
+    """Drops rows whose signals break a rule: the first broken rule is the reason, all are recorded.
+
+    Attributes:
+        table: the rules; its name is the stage's.
+    """
+
+    table: RuleTable
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The signals."""
+        return frozenset({SIGNALS})
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """One per rule."""
+        return {rule.reason: f"{rule}; {rule.source}" if rule.source else str(rule) for rule in self.table}
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Decides from the signals alone."""
+        reason, failed = _decide(batch[SIGNALS], self.table)
+        return Outcome(batch, reason, failed)
+
+
+def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, pa.ListArray]:
+    """The first broken rule (null = none) and all broken rules of each row.
+
+    A rule about a number that is missing is broken: it cannot be shown to hold.
+    """
+    names = pa.array([rule.reason for rule in table], pa.string())
+    broken = np.zeros((len(signals), len(table)), dtype=bool)
+    for column, rule in enumerate(table):
+        if signals.type.get_field_index(rule.signal) < 0:
+            raise PlanError(
+                f"rule `{rule.reason}` needs the signal `{rule.signal}`, which is not measured",
+                hint=f"known signals: {', '.join(field.name for field in signals.type)}",
+            )
+        # `struct_field` passes on the struct's own nulls, which a plain child access would not.
+        values = pc.struct_field(signals, rule.signal)
+        holds = _COMPARE[rule.keep_if](values, pa.scalar(rule.limit, pa.float64()))
+        broken[:, column] = ~pc.fill_null(holds, False).to_numpy(zero_copy_only=False)
+    rows, columns = np.nonzero(broken)
+    offsets = np.searchsorted(rows, np.arange(len(signals) + 1)).astype(np.int32)
+    failed = pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(columns)))
+    first = np.argmax(broken, axis=1) if len(table) else np.zeros(len(signals), dtype=np.int64)
+    reason = names.take(pa.array(first, mask=~broken.any(axis=1)))
+    return reason, failed
+
+
+@dataclass(frozen=True)
+class C4Lines(Stage):
+    """Removes lines that C4 removes, with FineWeb's settings; what is left is the new text.
+
+    A line is dropped for: a word over `max_word_chars`; no terminal punctuation (an option); fewer than
+    `min_words` words; the word "javascript"; a phrase of cookie and legal notices. Citation marks are cut out
+    of the rest. Lines that condemn their document ("lorem ipsum", a curly bracket) stay for the rules of the
+    table `C4`. Source: Raffel et al. 2020, 2.2, with the settings of FineWeb's pipeline (datatrove 0.10.1).
+
+    Attributes:
+        terminal_punctuation: drop lines that do not end with one of `. ? ! " '`, or that end with `...`.
+        min_words: fewest words in a line, cut at white space; 0 keeps even blank lines.
+        max_word_chars: most characters in a word.
+        javascript: drop lines that mention JavaScript.
+        policy: drop lines with a policy phrase.
+        citations: remove `[1]`, `[edit]`, `[citation needed]`.
+    """
+
+    terminal_punctuation: bool = False
+    min_words: int = 3
+    max_word_chars: int = 1000
+    javascript: bool = True
+    policy: bool = True
+    citations: bool = True
+
+    def __post_init__(self) -> None:
+        if self.min_words < 0 or self.max_word_chars < 0:
+            raise PlanError("C4Lines needs limits of at least 0", hint="min_words=0 switches that rule off")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The text."""
+        return frozenset({TEXT})
+
+    @property
+    def adds(self) -> pa.Schema:
+        """The text that is left."""
+        return pa.schema([pa.field(TEXT, pa.large_string())])
+
+    @property
+    def invalidates(self) -> frozenset[str]:
+        """The signals of the former text."""
+        return frozenset({SIGNALS})
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """One: nothing is left."""
+        return {"no_lines_left": "the line rules removed every line"}
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        """Replaces texts; a row of which no line is left keeps its text, so that rejects show it."""
+        texts = as_large_strings(batch[TEXT])
+        edited = pa.array(
+            _native.c4_lines(
+                texts,
+                terminal_punctuation=self.terminal_punctuation,
+                min_words=self.min_words,
+                max_word_chars=self.max_word_chars,
+                javascript=self.javascript,
+                policy=self.policy,
+                citations=self.citations,
+            )
+        )
+        left = edited.field(TEXT)
+        none_left = pc.equal(left, "")
+        reason = pc.if_else(none_left, "no_lines_left", pa.scalar(None, pa.string()))
+        return Outcome(set_column(batch, TEXT, pc.if_else(none_left, texts, left)), reason)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What another rule table would decide about stored rows.
+
+    Attributes:
+        kept: rows that break no rule.
+        dropped: rows by reason, in the order of the table; rules that drop nothing included.
+        without_signals: rows that were rejected before anything was measured; they stay as they are.
+        changed: the rows whose reason would differ, with `id`, `reason` (as stored; null = kept) and
+            `new_reason`.
+    """
+
+    kept: int
+    dropped: Mapping[str, int]
+    without_signals: int
+    changed: pa.Table
+
+    def __str__(self) -> str:
+        lines = [
+            f"kept {self.kept}",
+            *(f"dropped {count} {reason}" for reason, count in self.dropped.items()),
+        ]
+        return "\n".join(
+            [*lines, f"without signals {self.without_signals}", f"changed {self.changed.num_rows}"]
+        )
+
+
+def sweep(rows: pa.Table | Iterable[pa.RecordBatch], table: RuleTable) -> Sweep:
+    """Decides again about stored documents or rejects, from their signals, without reading a text.
+
+    Args:
+        rows: `id` and `signals`, and `reason` where they are rejects; other columns are ignored. Signals
+            are those that the row had when it was stored: of the unedited text for rows that never reached
+            `C4Lines`.
+        table: the rules to try.
+
+    Raises:
+        PlanError: a column or a signal is missing.
+    """
+    changed_type = pa.schema([(ID, pa.string()), (REASON, pa.string()), ("new_reason", pa.string())])
+    dropped = dict.fromkeys((rule.reason for rule in table), 0)
+    kept = without_signals = 0
+    changed: list[pa.RecordBatch] = []
+    for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
+        missing = {ID, SIGNALS} - set(batch.schema.names)
+        if missing:
+            raise PlanError(
+                f"sweep needs the column `{min(missing)}`", hint="rejects keep signals by default"
+            )
+        measured = batch.filter(pc.is_valid(batch[SIGNALS]))
+        without_signals += batch.num_rows - measured.num_rows
+        new, _ = _decide(measured[SIGNALS], table)
+        kept += new.null_count
+        for entry in pc.value_counts(new.drop_null()).to_pylist():
+            dropped[entry["values"]] += entry["counts"]
+        has_reason = REASON in batch.schema.names
+        old = measured[REASON] if has_reason else pa.nulls(measured.num_rows, pa.string())
+        differs = pc.not_equal(pc.fill_null(old, ""), pc.fill_null(new, ""))
+        columns: list[Any] = [measured[ID].cast(pa.string()), old.cast(pa.string()), new]
+        changed.append(pa.record_batch(columns, schema=changed_type).filter(differs))
+    return Sweep(
+        kept, MappingProxyType(dropped), without_signals, pa.Table.from_batches(changed, changed_type)
+    )
+
+
+__all__ = ["SIGNAL_UNITS", "C4Lines", "Rules", "Sweep", "TextStats", "sweep", "text_stats"]

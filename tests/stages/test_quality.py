@@ -1,0 +1,178 @@
+"""Signals, rule tables, C4 lines, sweeps."""
+
+import pickle
+
+import pyarrow as pa
+import pytest
+
+from curate.errors import PlanError
+from curate.stages.quality import SIGNAL_UNITS, C4Lines, Rules, TextStats, sweep, text_stats
+from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
+
+TABLES = [GOPHER_REPETITION, GOPHER_QUALITY, C4, FINEWEB]
+
+
+def batch_of(*texts: str | None) -> pa.RecordBatch:
+    return pa.record_batch(
+        {"id": [str(i) for i in range(len(texts))], "text": pa.array(texts, pa.large_string())}
+    )
+
+
+def reasons(table: RuleTable, *texts: str) -> list[str | None]:
+    return Rules(table)(TextStats()(batch_of(*texts)).batch).reason.to_pylist()
+
+
+def test_every_signal_has_a_unit() -> None:
+    assert [field.name for field in text_stats([]).type] == list(SIGNAL_UNITS)
+
+
+def test_text_stats_takes_lists_and_arrays() -> None:
+    texts = ["One two. Three!", None]
+    stats = text_stats(texts)
+    assert stats.equals(text_stats(pa.array(texts))) and stats.equals(text_stats(pa.chunked_array([texts])))
+    assert stats.null_count == 0
+    assert stats.field("n_words_and_marks").to_pylist() == [5, 0]
+    with pytest.raises(TypeError):
+        text_stats("a text")
+
+
+def test_the_stage_adds_what_it_declares() -> None:
+    stage = TextStats("again")
+    outcome = stage(batch_of("a text", "another"))
+    assert outcome.batch.schema.field("signals").type == stage.adds.field("signals").type
+    assert outcome.reason is None
+    assert stage.name == "again"
+
+
+def signals(**values: float) -> pa.RecordBatch:
+    """One row of signals that breaks no published rule, but for the values given."""
+    fine = {
+        "n_chars": 1000,
+        "n_words": 200,
+        "mean_word_chars": 5,
+        "alphabetic_word_ratio": 0.95,
+        "stop_words": 5,
+    }
+    fine |= {"n_sentences": 9, "n_lines": 9, "terminal_punctuation_line_ratio": 0.9}
+    row = {
+        name: type(value)({**fine, **values}.get(name, 0))
+        for name, value in text_stats(["a"]).to_pylist()[0].items()
+    }
+    return pa.record_batch({"id": ["0"], "signals": pa.array([row], text_stats([]).type)})
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_rule_has_a_limit_that_passes_and_a_neighbour_that_does_not(table: RuleTable) -> None:
+    for rule in table:
+        passes, fails = {">=": (0, -1e-9), "<=": (0, 1e-9), "==": (0, 1)}[rule.keep_if]
+        if pa.types.is_integer(text_stats([]).type.field(rule.signal).type):
+            fails = -1 if fails < 0 else 1
+        only = RuleTable("only", (rule,))
+        kept = Rules(only)(signals(**{rule.signal: rule.limit + passes}))
+        dropped = Rules(only)(signals(**{rule.signal: rule.limit + fails}))
+        assert kept.reason.to_pylist() == [None]
+        assert kept.failed.to_pylist() == [[]]
+        assert dropped.reason.to_pylist() == [rule.reason]
+        assert dropped.failed.to_pylist() == [[rule.reason]]
+
+
+def test_all_failures_are_recorded_in_the_order_of_the_table() -> None:
+    outcome = Rules(GOPHER_QUALITY)(signals(n_words=3, stop_words=0, mean_word_chars=11))
+    assert outcome.reason.to_pylist() == ["too_few_words"]
+    assert outcome.failed.to_pylist() == [["too_few_words", "words_too_long", "too_few_stop_words"]]
+
+
+def test_texts_that_break_rules() -> None:
+    story = " ".join(
+        f"The cat number {i} sat with its friend and looked at that tree for hours." for i in "abcdefgh"
+    )
+    assert reasons(GOPHER_REPETITION, "", "same words " * 50, story) == ["empty", "top_2gram", None]
+    assert reasons(GOPHER_QUALITY, "short", "zzz " * 60, story) == [
+        "too_few_words",
+        "too_few_stop_words",
+        None,
+    ]
+    assert reasons(
+        C4,
+        "Lorem Ipsum dolor",
+        "if (a) { b }",
+        "One. Two.",
+        "A. " * 4 + "B c. D. E. F. G. H. I j k. Lm n. Op.",
+    ) == [
+        "lorem_ipsum",
+        "curly_bracket",
+        "too_few_sentences",
+        None,
+    ]
+    assert reasons(FINEWEB, " \n", "no stop", story) == ["no_lines", "unpunctuated_lines", None]
+
+
+def test_a_slice_of_a_batch_decides_the_same() -> None:
+    batch = TextStats()(batch_of("", "same words " * 50, "short")).batch
+    whole = Rules(GOPHER_REPETITION)(batch)
+    part = Rules(GOPHER_REPETITION)(batch.slice(1, 2))
+    assert part.reason.to_pylist() == whole.reason.to_pylist()[1:]
+    assert part.failed.to_pylist() == whole.failed.to_pylist()[1:]
+    assert Rules(GOPHER_REPETITION)(batch.slice(0, 0)).reason.to_pylist() == []
+
+
+def test_tables_combine_and_change() -> None:
+    both = GOPHER_REPETITION | GOPHER_QUALITY
+    assert both.name == "gopher_repetition_gopher_quality"
+    assert len(both) == len(GOPHER_REPETITION) + len(GOPHER_QUALITY)
+    assert len(both | GOPHER_QUALITY) == len(both)
+    assert GOPHER_QUALITY.with_limits(too_few_words=2).rules[0].limit == 2
+    assert both.without("empty").named("gopher").name == "gopher"
+    with pytest.raises(PlanError, match="no rule `words`") as error:
+        GOPHER_QUALITY.with_limits(words=3)
+    assert "too_few_words" in (error.value.hint or "")
+    with pytest.raises(PlanError, match="twice"):
+        GOPHER_QUALITY | GOPHER_QUALITY.with_limits(too_few_words=2)
+    with pytest.raises(PlanError, match="compares"):
+        Rule("r", "n_chars", "!=", 1)  # type: ignore[arg-type]
+
+
+def test_stages_declare_pickle_and_fingerprint() -> None:
+    for stage in [TextStats(), Rules(C4), C4Lines(min_words=4)]:
+        assert pickle.loads(pickle.dumps(stage)) == stage
+        assert stage.identity()
+    assert Rules(C4).name == "c4"
+    assert set(Rules(C4).reasons) == {"lorem_ipsum", "curly_bracket", "too_few_sentences"}
+    assert Rules(C4).identity() != Rules(C4.with_limits(too_few_sentences=4)).identity()
+
+
+def test_an_unknown_or_missing_signal() -> None:
+    with pytest.raises(PlanError, match="not measured") as error:
+        Rules(RuleTable("t", (Rule("r", "n_cats", ">=", 1),)))(signals())
+    assert "n_chars" in (error.value.hint or "")
+    missing = pa.record_batch({"signals": pa.array([None], text_stats([]).type)})
+    assert Rules(C4)(missing).reason.to_pylist() == ["lorem_ipsum"]
+
+
+def test_c4_lines_edit_and_say_when_nothing_is_left() -> None:
+    outcome = C4Lines()(batch_of("too short\nthis line stays[1]\nwe use cookies here", "too short", None))
+    assert outcome.reason.to_pylist() == [None, "no_lines_left", "no_lines_left"]
+    assert outcome.batch["text"].to_pylist() == ["this line stays", "too short", None]
+    assert outcome.batch.schema.field("text").type == pa.large_string()
+    assert C4Lines().invalidates == {"signals"}
+    with pytest.raises(PlanError):
+        C4Lines(min_words=-1)
+
+
+def test_sweep_decides_again_from_stored_signals() -> None:
+    measured = TextStats()(batch_of("One. Two.", "a { b", "")).batch
+    stored = pa.Table.from_batches([measured]).append_column(
+        "reason", pa.array(["old", "curly_bracket", None], pa.string())
+    )
+    unmeasured = stored.slice(0, 1).set_column(2, "signals", pa.nulls(1, text_stats([]).type))
+    result = sweep(pa.concat_tables([stored, unmeasured]), C4.with_limits(too_few_sentences=2))
+    assert (result.kept, result.without_signals) == (1, 1)
+    assert dict(result.dropped) == {"lorem_ipsum": 0, "curly_bracket": 1, "too_few_sentences": 1}
+    assert result.changed.to_pylist() == [
+        {"id": "0", "reason": "old", "new_reason": None},
+        {"id": "2", "reason": None, "new_reason": "too_few_sentences"},
+    ]
+    assert "kept 1" in str(result)
+    with pytest.raises(PlanError, match="signals"):
+        sweep(stored.drop_columns(["signals"]), C4)
+    assert sweep([measured], C4).changed.num_rows == 3
