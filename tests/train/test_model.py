@@ -159,7 +159,7 @@ def test_first_loss_is_that_of_a_uniform_guess_and_seeds_matter():
     model = Decoder(config, seed=5)
     ids = torch.randint(300, (4, 33), generator=torch.Generator().manual_seed(0))
     loss = torch.nn.functional.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
-    assert abs(float(loss) - math.log(300)) < 0.1
+    assert abs(loss.item() - math.log(300)) < 0.1
     for name, weight in Decoder(config, seed=5).named_parameters():
         assert torch.equal(weight, dict(model.named_parameters())[name])
     assert not torch.equal(Decoder(config, seed=6).embedding.weight, model.embedding.weight)
