@@ -15,4 +15,21 @@ def build_profile() -> str: ...
 # --- minhash ---
 # --- pii ---
 # --- text ---
+
+C4_POLICY_PHRASES: list[str]
+
+def text_stats(texts: ArrowArray) -> ArrowArray: ...
+def c4_lines(
+    texts: ArrowArray,
+    *,
+    terminal_punctuation: bool = False,
+    min_words: int = 3,
+    max_word_chars: int = 1000,
+    javascript: bool = True,
+    policy: bool = True,
+    citations: bool = True,
+) -> ArrowArray: ...
+def normalize_texts(texts: ArrowArray) -> ArrowArray: ...
+def split_words(texts: ArrowArray) -> ArrowArray: ...
+
 # --- warc ---

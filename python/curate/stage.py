@@ -74,6 +74,14 @@ class _Declared(ABC):
         """Every reason this can give, with one line of explanation."""
         return {}
 
+    def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
+        """Files that belong to the run's result, by path below the output folder.
+
+        `verdicts` is what a barrier's last round addressed to the first shard; without columns for a stage.
+        """
+        del verdicts
+        return {}
+
     def identity(self) -> dict[str, Any]:
         """What the fingerprint covers: class, version and every parameter, as JSON values.
 
@@ -147,11 +155,6 @@ class Barrier(_Declared):
                 what verdicts name. The runner removes that column afterwards.
             verdicts: all rows addressed to this shard by the last round; zero columns if that is nothing.
         """
-
-    def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
-        """Files that belong to the run's result, by path below the output folder."""
-        del verdicts
-        return {}
 
 
 def align(batch: pa.RecordBatch, verdicts: pa.Table, schema: pa.Schema) -> pa.RecordBatch:

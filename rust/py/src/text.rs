@@ -1,8 +1,139 @@
 //! Binding of `curate-text`.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use arrow_array::builder::{LargeListBuilder, LargeStringBuilder};
+use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, StructArray};
+use arrow_schema::{Field, Fields};
+use curate_text::c4::{Dropped, LineRules, POLICY_PHRASES};
+use curate_text::signals::{TextStats, Value};
+use curate_text::stats::Measure;
 use pyo3::prelude::*;
+use pyo3_arrow::PyArray;
+
+use crate::boundary::{for_each_row, large_strings, to_py_error, to_python};
 
 /// Adds this room's functions and classes to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(text_stats, module)?)?;
+    module.add_function(wrap_pyfunction!(c4_lines, module)?)?;
+    module.add_function(wrap_pyfunction!(normalize_texts, module)?)?;
+    module.add_function(wrap_pyfunction!(split_words, module)?)?;
+    module.add("C4_POLICY_PHRASES", POLICY_PHRASES)
+}
+
+/// Calls `each` with every text in order, null as the empty text.
+fn for_each_text(
+    py: Python<'_>,
+    texts: &LargeStringArray,
+    mut each: impl FnMut(&str) + Send,
+) -> PyResult<()> {
+    for_each_row(py, texts.len(), |row| {
+        each(if texts.is_null(row) { "" } else { texts.value(row) });
+        Ok::<(), Infallible>(())
+    })
+}
+
+/// A struct array without nulls from named columns.
+fn struct_of(columns: Vec<(&str, ArrayRef)>, rows: usize) -> PyResult<PyArray> {
+    let (names, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let field = |(name, array): (&str, &ArrayRef)| Field::new(name, array.data_type().clone(), false);
+    let fields: Fields = names.into_iter().zip(&arrays).map(field).collect();
+    let made = StructArray::try_new_with_length(fields, arrays, None, rows).map_err(to_py_error)?;
+    Ok(to_python(Arc::new(made)))
+}
+
+enum Column {
+    Counts(Vec<i64>),
+    Reals(Vec<f64>),
+}
+
+/// struct<signal: int64 | double> of every signal of each text.
+#[pyfunction]
+fn text_stats(py: Python<'_>, texts: PyArray) -> PyResult<PyArray> {
+    let texts = large_strings(texts)?;
+    let column = |value: &Value| match value {
+        Value::Count(_) => Column::Counts(Vec::with_capacity(texts.len())),
+        Value::Real(_) => Column::Reals(Vec::with_capacity(texts.len())),
+    };
+    let mut columns: Vec<Column> = TextStats::default().values().iter().map(column).collect();
+    let mut measure = Measure::default();
+    for_each_text(py, &texts, |text| {
+        for (column, value) in columns.iter_mut().zip(measure.stats(text).values()) {
+            match (column, value) {
+                (Column::Counts(counts), Value::Count(count)) => counts.push(count as i64),
+                (Column::Reals(reals), Value::Real(real)) => reals.push(real),
+                // The type of a signal does not depend on the text.
+                _ => unreachable!(),
+            }
+        }
+    })?;
+    let arrays = columns.into_iter().map(|column| -> ArrayRef {
+        match column {
+            Column::Counts(counts) => Arc::new(Int64Array::from(counts)),
+            Column::Reals(reals) => Arc::new(Float64Array::from(reals)),
+        }
+    });
+    struct_of(TextStats::NAMES.iter().copied().zip(arrays).collect(), texts.len())
+}
+
+/// struct<text: large_string, and per rule the number of lines it dropped: int32>.
+#[pyfunction]
+#[pyo3(signature = (texts, *, terminal_punctuation=false, min_words=3, max_word_chars=1000, javascript=true, policy=true, citations=true))]
+#[allow(clippy::too_many_arguments)] // keyword arguments of a Python function
+fn c4_lines(
+    py: Python<'_>,
+    texts: PyArray,
+    terminal_punctuation: bool,
+    min_words: usize,
+    max_word_chars: usize,
+    javascript: bool,
+    policy: bool,
+    citations: bool,
+) -> PyResult<PyArray> {
+    let texts = large_strings(texts)?;
+    let rules = LineRules { terminal_punctuation, min_words, max_word_chars, javascript, policy, citations };
+    let mut kept = LargeStringBuilder::with_capacity(texts.len(), texts.value_data().len());
+    let mut dropped: Vec<Dropped> = Vec::with_capacity(texts.len());
+    for_each_text(py, &texts, |text| {
+        let (text, counts) = curate_text::c4::c4_lines(text, &rules);
+        kept.append_value(text);
+        dropped.push(counts);
+    })?;
+    let counts = |of: fn(&Dropped) -> u32| -> ArrayRef {
+        Arc::new(dropped.iter().map(|counts| Some(of(counts) as i32)).collect::<Int32Array>())
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("text", Arc::new(kept.finish())),
+        ("long_word", counts(|d| d.long_word)),
+        ("no_terminal_punctuation", counts(|d| d.no_terminal_punctuation)),
+        ("few_words", counts(|d| d.few_words)),
+        ("javascript", counts(|d| d.javascript)),
+        ("policy", counts(|d| d.policy)),
+    ];
+    struct_of(columns, texts.len())
+}
+
+/// The texts without case, numbers, punctuation, diacritics and layout.
+#[pyfunction]
+fn normalize_texts(py: Python<'_>, texts: PyArray) -> PyResult<PyArray> {
+    let texts = large_strings(texts)?;
+    let mut out = LargeStringBuilder::with_capacity(texts.len(), texts.value_data().len());
+    for_each_text(py, &texts, |text| out.append_value(curate_text::normalize::normalize(text)))?;
+    Ok(to_python(Arc::new(out.finish())))
+}
+
+/// The words and punctuation marks of each text: large_list<large_string>.
+#[pyfunction]
+fn split_words(py: Python<'_>, texts: PyArray) -> PyResult<PyArray> {
+    let texts = large_strings(texts)?;
+    let mut out = LargeListBuilder::new(LargeStringBuilder::new());
+    for_each_text(py, &texts, |text| {
+        for word in curate_text::words::split_words(text) {
+            out.values().append_value(word);
+        }
+        out.append(true);
+    })?;
+    Ok(to_python(Arc::new(out.finish())))
 }

@@ -1,0 +1,6 @@
+"""`python -m curate`: see `curate.cli`."""
+
+from curate.cli import main
+
+if __name__ == "__main__":
+    main()

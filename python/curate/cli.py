@@ -1,0 +1,218 @@
+"""The command line: arguments, exit codes and printing; no other logic.
+
+Exit codes: 0 done, 1 done but something was quarantined (or `verify` found a fault), 2 could not run.
+Results go to stdout, logs and progress to stderr.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from curate.errors import CurateError
+from curate.progress import watcher
+from curate.recipe import build_pipeline
+
+COULD_NOT_RUN = 2
+
+
+class _RecipesAndCommands(click.Group):
+    """A first word that ends in `.py` is a recipe to run; any other is a command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0].endswith(".py"):
+            return "run", self.commands["run"], args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_RecipesAndCommands, subcommand_metavar="FILE.py | COMMAND [ARGS]...")
+@click.version_option(package_name="curate")
+def command_line() -> None:
+    """Data curation and tokenization for language-model pre-training.
+
+    python -m curate FILE.py [key=value ...] runs the recipe in FILE.py.
+    """
+
+
+@command_line.command("run", hidden=True)
+@click.argument("file")
+@click.argument("parameters", nargs=-1, metavar="[key=value]...")
+@click.option("--workers", type=click.IntRange(1), help="Worker processes; default one per processor.")
+@click.option("--restart", is_flag=True, help="Replace the output of another plan.")
+@click.option("--explain", is_flag=True, help="Print phases, columns and reasons, and stop.")
+@click.option("--quiet", is_flag=True, help="No progress and no funnel.")
+@click.option("--log-json", is_flag=True, help="Progress as JSON lines on stderr.")
+def run_recipe(
+    file: str,
+    parameters: tuple[str, ...],
+    workers: int | None,
+    restart: bool,
+    explain: bool,
+    quiet: bool,
+    log_json: bool,
+) -> int:
+    """Run the recipe in FILE.py."""
+    from curate.run.driver import run
+    from curate.run.local import Local
+
+    pipeline = build_pipeline(file, parameters)
+    if explain:
+        click.echo(pipeline.plan().explain())
+        return 0
+    report = run(
+        pipeline,
+        Local(workers, recipe=file),
+        restart=restart,
+        watcher=watcher(quiet=quiet, log_json=log_json),
+    )
+    if not quiet:
+        report.print(Console())
+    return report.exit_code
+
+
+@command_line.command()
+@click.argument("folder")
+def verify(folder: str) -> int:
+    """Check the output of a run: conservation, digests, token datasets."""
+    from curate.run.verify import verify as check
+
+    problems = check(folder)
+    for problem in problems:
+        click.echo(problem)
+    click.echo(f"{folder}: {f'{len(problems)} faults' if problems else 'whole'}")
+    return 1 if problems else 0
+
+
+@command_line.command()
+@click.argument("folder")
+def report(folder: str) -> int:
+    """Print the funnel of a finished run."""
+    from curate.run.verify import report_of
+
+    found = report_of(folder)
+    found.print(Console())
+    return found.exit_code
+
+
+@command_line.command()
+@click.argument("folder")
+@click.option("--ids", "ids_file", required=True, help="File with one document id per line.")
+def remove(folder: str, ids_file: str) -> int:
+    """Take documents out of a finished run: documents, rejected texts and tokens."""
+    from curate.run.remove import remove as take_down
+
+    ids = {line.strip() for line in Path(ids_file).read_text("utf-8").splitlines()} - {""}
+    removed = take_down(folder, ids)
+    click.echo(f"{folder}: {removed.documents} documents, {removed.tokens} tokens and {removed.rejects} rejects removed")
+    return 0
+
+
+@command_line.command()
+@click.argument("folder")
+@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Optimizer steps.")
+@click.option("--out", help="Folder for checkpoints and the log; default FOLDER/model.")
+def train(folder: str, steps: int, out: str | None) -> int:
+    """Train a small model on the tokens of a run."""
+    try:
+        from curate.train.loop import TrainConfig
+        from curate.train.loop import train as fit
+    except ImportError as error:
+        raise CurateError(
+            f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
+        ) from error
+    tokens = Path(folder) / "tokens"
+    if not (tokens / "dataset_dict.json").is_file():
+        raise CurateError(f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens")
+    checkpoints = Path(out) if out else Path(folder) / "model"
+
+    def tell(record: dict[str, Any]) -> None:
+        if record["step"] % 10 == 0 or record["step"] == steps:
+            told = f"step {record['step']}/{steps}  loss {record['loss']:.3f}  {record['tokens_per_s']:,.0f} tokens/s"
+            click.echo(told, err=True)
+
+    result = fit(tokens, TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
+    click.echo(f"{result.parameters:,} parameters, {result.steps} steps, loss {result.loss:.3f} nats per token")
+    if result.valid_loss is not None:
+        held_out = f"{result.valid_loss:.3f} nats per token, {result.valid_bits_per_byte:.3f} bits per byte"
+        click.echo(f"held out: {held_out}")
+    return 0
+
+
+@command_line.group()
+def assets() -> None:
+    """Models and lists that curate uses; nothing else ever downloads."""
+
+
+@assets.command("list")
+def list_assets() -> int:
+    """Show the known models and where they are found."""
+    from curate.assets import ASSETS, resolve
+
+    for name, asset in ASSETS.items():
+        try:
+            place = str(resolve(name))
+        except (CurateError, FileNotFoundError):
+            place = f"not here; {asset.url}"
+        click.echo(f"{name}  {asset.size_bytes:,} bytes  {asset.licence}  {place}")
+    return 0
+
+
+@assets.command("get")
+@click.argument("name")
+def get_asset(name: str) -> int:
+    """Download a known model into the cache, checked by its digest."""
+    from curate.assets import download
+
+    click.echo(download(name))
+    return 0
+
+
+@assets.command("ut1")
+@click.argument("folder")
+@click.option("--category", "categories", multiple=True, default=("adult",), show_default=True)
+def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
+    """Download the UT1 URL lists into FOLDER, for `UrlFilter(lists=FOLDER)`."""
+    from curate.blocklists import download_ut1
+
+    download_ut1(Path(folder), categories=categories)
+    click.echo(folder)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code."""
+    try:
+        code = command_line.main(args=arguments, prog_name="python -m curate", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        code = _fail(error.format_message(), "see `python -m curate --help`")
+    except CurateError as error:
+        code = _fail(str(error), error.hint)
+    except (click.Abort, KeyboardInterrupt):
+        code = _fail("interrupted", "start the same command again: it goes on where it stopped")
+    except BrokenPipeError:  # the reader of our output has gone; that is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        code = _fail(_os_error(error), None)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _os_error(error: OSError) -> str:
+    if error.strerror and error.filename:
+        return f"{error.strerror}: `{error.filename}`"
+    return str(error)
+
+
+def _fail(message: str, hint: Any) -> int:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"\nhint: {hint}", err=True)
+    return COULD_NOT_RUN

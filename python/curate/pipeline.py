@@ -1,0 +1,262 @@
+"""A pipeline is a plain list of stages; a plan is that list cut at barriers into phases.
+
+The plan checks columns before anything runs and chains a fingerprint per phase: parameters, sources of user
+functions, versions and inputs. A ledger is valid for its fingerprint only, so nothing stale is ever re-used.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pyarrow as pa
+
+from curate.errors import PlanError
+from curate.io.output import Output
+from curate.io.reader import InputFile, Reader
+from curate.schema import INPUT_IDS
+from curate.stage import Barrier, Stage
+
+#: Major version of everything below an output folder; readers refuse another one.
+FORMAT_VERSION = 1
+
+Step = Stage | Barrier
+
+
+def package_version() -> str:
+    """Version of the installed package, part of every fingerprint."""
+    try:
+        return version("curate")
+    except PackageNotFoundError:
+        return "0+uninstalled"
+
+
+def digest(value: Any) -> str:
+    """SHA-256, as 64 hex digits, of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A run of stages between two barriers; all of them see one batch before the next is read.
+
+    Attributes:
+        number: from 1.
+        entry: the barrier whose verdicts are applied first; None in the first phase.
+        stages: what follows, in order.
+        exit: the barrier whose first round observes what is kept; None in the last phase.
+        schema: columns of the rows that leave the phase.
+        reject_schema: columns that a row rejected in this phase may have.
+        stale: columns that no longer describe the rows that leave.
+    """
+
+    number: int
+    entry: Barrier | None
+    stages: tuple[Stage, ...]
+    exit: Barrier | None
+    schema: pa.Schema
+    reject_schema: pa.Schema
+    stale: frozenset[str]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What decides in this phase, in order."""
+        return (*([self.entry] if self.entry else []), *self.stages)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What to read, what to decide, where to write.
+
+    Attributes:
+        read: a reader, e.g. `read_warc("crawl/*.warc.gz")`.
+        stages: stages and barriers in order.
+        write: `write_tokens(folder)` or `write_documents(folder)`.
+    """
+
+    read: Reader
+    stages: Sequence[Step]
+    write: Output
+
+    def plan(self) -> "Plan":
+        """The checked plan.
+
+        Raises:
+            PlanError: a column is missing or stale, or two stages have one name.
+        """
+        return Plan(self.read, tuple(self.stages), self.write)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pipeline cut into phases. Constructing one checks it."""
+
+    read: Reader
+    steps: tuple[Step, ...]
+    write: Output
+    phases: tuple[Phase, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for step in self.steps:
+            if not isinstance(step, Stage | Barrier):
+                raise PlanError(
+                    f"{step!r} is not a stage", hint="decorate a function with `@cu.per_document(...)`"
+                )
+        names = [self.read.name, *(step.name for step in self.steps)]
+        for name in names:
+            if names.count(name) > 1:
+                raise PlanError(
+                    f"two stages are called `{name}`",
+                    hint="names appear in ledgers and must be unique: give one of them another label",
+                )
+        object.__setattr__(self, "phases", tuple(self._cut()))
+        if self.write.tokens and INPUT_IDS not in self.phases[-1].schema.names:
+            raise PlanError(
+                "the pipeline writes tokens, but no stage makes them",
+                hint="end the stages with `cu.Tokenize(...)`, or use `cu.write_documents(...)`",
+            )
+
+    def _cut(self) -> list[Phase]:
+        columns = {f.name: f for f in self.read.schema}
+        stale: dict[str, str] = {}
+        phases: list[Phase] = []
+        entry: Barrier | None = None
+        stages: list[Stage] = []
+        seen = dict(columns)
+
+        def close(exit_: Barrier | None) -> None:
+            nonlocal seen
+            phases.append(
+                Phase(
+                    number=len(phases) + 1,
+                    entry=entry,
+                    stages=tuple(stages),
+                    exit=exit_,
+                    schema=pa.schema(columns.values()),
+                    reject_schema=pa.schema(seen.values()),
+                    stale=frozenset(stale),
+                )
+            )
+            seen = dict(columns)
+
+        for step in self.steps:
+            for name in sorted(step.reads):
+                if name not in columns:
+                    raise PlanError(
+                        f"stage `{step.name}` needs the column `{name}`, which nothing before it provides",
+                        hint=f"columns at this point: {', '.join(columns)}",
+                    )
+                if name in stale:
+                    raise PlanError(
+                        f"stage `{step.name}` reads `{name}`, which `{stale[name]}` made stale",
+                        hint="compute it again between the two, e.g. with another `cu.TextStats(label=...)`",
+                    )
+            if isinstance(step, Barrier):
+                close(step)
+                entry, stages = step, []
+            else:
+                stages.append(step)
+            for name in step.invalidates:
+                if name in columns:
+                    stale[name] = step.name
+            for name in step.removes:
+                columns.pop(name, None)
+            for added in step.adds:
+                columns[added.name] = added
+                seen[added.name] = added
+                stale.pop(added.name, None)
+        close(None)
+        return phases
+
+    @cached_property
+    def documents_phase(self) -> int:
+        """Number of the phase whose output is the result: nothing after it rejects or edits documents."""
+        number = len(self.phases)
+        while number > 1 and all(_only_tokenizes(step) for step in self.phases[number - 1].steps):
+            number -= 1
+        return number
+
+    @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """One per phase; each covers all that the phase's output depends on except the input files."""
+        chain = [digest([FORMAT_VERSION, package_version(), self.read.identity(), self.write.identity()])]
+        for phase in self.phases:
+            steps = [step.identity() for step in phase.steps]
+            exit_ = phase.exit.identity() if phase.exit else None
+            chain.append(digest([chain[-1], steps, exit_]))
+        return tuple(chain[1:])
+
+    def shard_fingerprint(self, phase: int, shard: int, files: Sequence[InputFile]) -> str:
+        """What a shard's ledger must carry to be valid: the first phase depends on one file, later ones on all."""
+        inputs = [files[shard]] if phase == 1 else files
+        return digest(
+            [self.fingerprints[phase - 1], shard, len(files), [(f.path, f.size, f.stamp) for f in inputs]]
+        )
+
+    def reasons(self) -> Mapping[str, Mapping[str, str]]:
+        """Every reason that can occur, by the stage that gives it."""
+        return {self.read.name: self.read.reasons, **{step.name: step.reasons for step in self.steps}}
+
+    def describe(self) -> dict[str, Any]:
+        """The plan as JSON values: what the manifest keeps and what two plans are compared by."""
+        return {
+            "read": self.read.identity(),
+            "steps": {step.name: step.identity() for step in self.steps},
+            "write": self.write.identity(),
+            "versions": {"curate": package_version(), "format": FORMAT_VERSION},
+        }
+
+    def explain(self) -> str:
+        """Phases, columns read and added, and possible reasons, for people."""
+        lines = [f"read     {self.read.name}", f"           gives   {', '.join(self.read.schema.names)}"]
+        lines += _reason_lines(self.read.reasons)
+        for phase in self.phases:
+            lines.append(f"phase {phase.number}")
+            for step in phase.steps:
+                verb = "apply " if isinstance(step, Barrier) else ""
+                lines.append(f"  {verb}{step.name}")
+                lines.append(f"           reads   {', '.join(sorted(step.reads)) or '-'}")
+                if step.adds.names:
+                    lines.append(f"           adds    {', '.join(step.adds.names)}")
+                lines += _reason_lines(step.reasons)
+            if phase.exit:
+                rounds = ", ".join(r.name for r in phase.exit.rounds)
+                lines.append(f"  barrier {phase.exit.name} (rounds: {rounds})")
+        lines.append(f"write    {self.write.describe()}")
+        return "\n".join(lines)
+
+
+def _only_tokenizes(step: Step) -> bool:
+    return not step.reasons and not step.invalidates and set(step.adds.names) <= {INPUT_IDS}
+
+
+def _reason_lines(reasons: Mapping[str, str]) -> list[str]:
+    return [f"           reason  {reason}: {text}" for reason, text in reasons.items()]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What changed between two plan descriptions, one line each, e.g. ``rules.min_words was 50, now 40``."""
+    lines: list[str] = []
+
+    def walk(path: str, before: Any, after: Any) -> None:
+        if before == after:
+            return
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            for key in [*before, *(k for k in after if k not in before)]:
+                walk(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+        else:
+            lines.append(f"{path} was {_short(before)}, now {_short(after)}")
+
+    walk("", old, new)
+    if not lines and list(old.get("steps", ())) != list(new.get("steps", ())):
+        lines.append(f"order of stages was {list(old['steps'])}, now {list(new['steps'])}")
+    return lines
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = "absent" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,138 @@
+"""Running stages over one batch: the only place where rows are dropped."""
+
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.errors import CurateError
+from curate.report import StepCount
+from curate.schema import FAILED, REASON, REJECTS, STAGE
+from curate.stage import Outcome, Stage, kept_mask, set_column
+
+#: Where rows stood in the shard when they arrived at the phase.
+Positions = npt.NDArray[np.int64]
+#: Rejected rows and their positions.
+Reject = tuple[Positions, pa.RecordBatch]
+
+
+def divide(
+    name: str, outcome: Outcome, positions: Positions, count: StepCount
+) -> tuple[pa.RecordBatch, Positions, Reject | None]:
+    """Parts a batch: the rows kept with their positions, and the rejected ones.
+
+    Rejected rows have the columns `stage`, `reason`, `failed` and the evidence beside their own.
+    """
+    batch = outcome.batch
+    count.rows_in += batch.num_rows
+    kept = kept_mask(outcome)
+    if kept is None:
+        count.rows_out += batch.num_rows
+        return batch, positions, None
+    dropped = pc.invert(kept)
+    reason = outcome.reason.filter(dropped)
+    for entry in pc.value_counts(reason).to_pylist():
+        count.rejected[entry["values"]] = count.rejected.get(entry["values"], 0) + entry["counts"]
+    rejected = batch.filter(dropped)
+    if outcome.failed is None:
+        offsets = pa.array(range(len(reason) + 1), pa.int32())
+        failed: pa.Array = pa.ListArray.from_arrays(offsets, reason)
+    else:
+        failed = outcome.failed.filter(dropped)
+    rejected = set_column(rejected, STAGE, pa.array([name] * len(reason), pa.string()))
+    rejected = set_column(rejected, REASON, reason)
+    rejected = set_column(rejected, FAILED, failed)
+    for column, values in outcome.evidence.items():
+        rejected = set_column(rejected, column, values.filter(dropped))
+    remaining = batch.filter(kept)
+    count.rows_out += remaining.num_rows
+    mask = kept.to_numpy(zero_copy_only=False)
+    return remaining, positions[mask], (positions[~mask], rejected)
+
+
+def check_outcome(step: Stage, batch: pa.RecordBatch, outcome: Outcome) -> None:
+    """Holds a stage to its contract: same rows, and only reasons that it declared.
+
+    Raises:
+        CurateError: the stage broke it; naming the stage.
+    """
+    if outcome.batch.num_rows != batch.num_rows:
+        raise CurateError(
+            f"stage `{step.name}` was given {batch.num_rows} rows and returned {outcome.batch.num_rows}",
+            hint="a stage returns the same rows in the same order and gives a reason for those that should go",
+        )
+    if outcome.reason is not None:
+        check_reasons(step.name, step.reasons, outcome.reason)
+
+
+def check_reasons(name: str, declared: Iterable[str], reason: pa.Array) -> None:
+    """Refuses reasons outside the closed catalogue of a stage.
+
+    Raises:
+        CurateError: an undeclared reason was given.
+    """
+    unknown = set(pc.unique(reason.drop_null()).to_pylist()) - set(declared)
+    if unknown:
+        raise CurateError(
+            f"stage `{name}` gave the undeclared reason `{min(unknown)}`",
+            hint="every reason a stage can give must be in its `reasons`",
+        )
+
+
+def run_stages(
+    stages: Sequence[Stage], batch: pa.RecordBatch, positions: Positions, counts: Sequence[StepCount]
+) -> tuple[pa.RecordBatch, list[Reject]]:
+    """Runs `stages` over one batch: what is left, and the rejected rows of each stage with their positions."""
+    rejects: list[Reject] = []
+    for stage, count in zip(stages, counts, strict=True):
+        if not batch.num_rows:
+            batch = _with_columns(batch, stage)
+            continue
+        started = perf_counter()
+        outcome = stage(batch)
+        check_outcome(stage, batch, outcome)
+        batch, positions, rejected = divide(stage.name, outcome, positions, count)
+        count.seconds += perf_counter() - started
+        if rejected is not None:
+            rejects.append(rejected)
+    return batch, rejects
+
+
+def _with_columns(empty: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
+    fields = {f.name: f for f in empty.schema if f.name not in stage.removes}
+    fields.update({f.name: f for f in stage.adds})
+    return pa.RecordBatch.from_pylist([], pa.schema(fields.values()))
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """`batch` with exactly the columns of `schema`: missing ones null, others dropped."""
+    columns = []
+    for target in schema:
+        index = batch.schema.get_field_index(target.name)
+        if index < 0:
+            columns.append(pa.nulls(batch.num_rows, target.type))
+        else:
+            column = batch.column(index)
+            columns.append(column if column.type == target.type else column.cast(target.type))
+    return pa.record_batch(columns, schema=schema)
+
+
+def apply(stages: Sequence[Stage], batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Table]:
+    """Runs stages over a batch without files: the library's short way.
+
+    Returns:
+        The kept rows, and a table of the rejected ones with `stage`, `reason`, `failed` and every column that
+        they had when they were rejected.
+
+    Raises:
+        CurateError: a stage broke its contract.
+    """
+    kept, rejects = run_stages(stages, batch, np.arange(batch.num_rows), [StepCount() for _ in stages])
+    if not rejects:
+        fields = [*batch.schema, *(REJECTS.field(name) for name in (STAGE, REASON, FAILED))]
+        return kept, pa.schema(fields).empty_table()
+    tables = [pa.Table.from_batches([rows]) for _, rows in rejects]
+    return kept, pa.concat_tables(tables, promote_options="default")

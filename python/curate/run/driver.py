@@ -1,0 +1,258 @@
+"""Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from curate.errors import CurateError, OutputError
+from curate.io.atomic import write_bytes, write_json
+from curate.io.spill import has_spill
+from curate.pipeline import Pipeline, differences
+from curate.report import Ledger, Report
+from curate.run.finish import read_manifest, write_results
+from curate.run.job import Job, Kind, Task
+from curate.run.layout import Layout
+from curate.run.local import Local, OnProgress
+from curate.run.phase import read_verdicts
+
+
+class Executor(Protocol):
+    """Runs independent tasks of a job; each task is done when its result is on disk."""
+
+    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
+        """Does the tasks in any order and returns when all are done."""
+
+
+class Watcher(Protocol):
+    """Is told how a run goes on; progress displays implement it."""
+
+    def begin(self, title: str, done: int, total: int) -> None:
+        """A group of tasks starts; `done` of `total` are valid from an earlier start."""
+
+    def advance(self, task: Task, rows: int, size: int, finished: bool) -> None:
+        """A task did some rows and bytes, or finished."""
+
+    def end(self) -> None:
+        """The group is done."""
+
+
+class Silent:
+    """A watcher that shows nothing."""
+
+    def begin(self, title: str, done: int, total: int) -> None:
+        """Shows nothing."""
+
+    def advance(self, task: Task, rows: int, size: int, finished: bool) -> None:
+        """Shows nothing."""
+
+    def end(self) -> None:
+        """Shows nothing."""
+
+
+def run(
+    pipeline: Pipeline,
+    executor: Executor | None = None,
+    *,
+    restart: bool = False,
+    watcher: Watcher | None = None,
+) -> Report:
+    """Runs a pipeline; what valid ledgers say is done is not done again.
+
+    Args:
+        pipeline: what to read, decide and write.
+        executor: default `Local()`.
+        restart: replace the output of another plan; phases whose fingerprints still hold are re-used.
+        watcher: is told how it goes on.
+
+    Returns:
+        The report; its `exit_code` is 1 if something was quarantined.
+
+    Raises:
+        PlanError: the pipeline cannot run.
+        OutputError: the output folder belongs to another plan and `restart` is not set.
+        FileNotFoundError: an input is missing.
+        CurateError: a stage failed.
+    """
+    executor, watcher = executor or Local(), watcher or Silent()
+    plan = pipeline.plan()
+    job = Job(plan, plan.read.files(), Layout(Path(plan.write.folder)))
+    if (report := _finished(job, restart=restart)) is not None:
+        return report
+    _open_output(job)
+    for phase in plan.phases:
+        _run_phase(job, phase.number, executor, watcher)
+    return _finish(job)
+
+
+def _finished(job: Job, *, restart: bool) -> Report | None:
+    """The report of a run that is already done; None if there is something to do.
+
+    Raises:
+        OutputError: another plan wrote here, and `restart` is not set.
+    """
+    layout = job.layout
+    manifest = read_manifest(layout)
+    if manifest is None:
+        if layout.root.is_dir() and any(layout.root.iterdir()) and not layout.ledgers.is_dir():
+            raise OutputError(
+                f"output folder `{layout.root}` is not empty and holds no run",
+                hint="choose an empty or a new folder",
+            )
+        return None
+    if manifest["fingerprint"] == _fingerprint(job):
+        if not (manifest["complete"] and _all_done(job)):
+            return None
+        shutil.rmtree(layout.work, ignore_errors=True)  # a kill may have come between the manifest and this
+        return Report.of(str(layout.root), _ledgers(job))
+    if not restart:
+        changed = differences({**manifest["plan"], "inputs": manifest["inputs"]}, _description(job))
+        raise OutputError(
+            f"output folder `{layout.root}` was written by a different plan\n"
+            + "\n".join(f"  {line}" for line in changed[:12]),
+            hint="choose another output folder, or pass `--restart` to replace what no longer holds",
+        )
+    _discard_stale(job)
+    return None
+
+
+def _fingerprint(job: Job) -> str:
+    return job.barrier_fingerprint(len(job.plan.phases))
+
+
+def _description(job: Job) -> dict[str, Any]:
+    inputs = {file.path: {"bytes": file.size, "stamp": file.stamp} for file in job.files}
+    return {**job.plan.describe(), "inputs": inputs}
+
+
+def _open_output(job: Job) -> None:
+    layout = job.layout
+    try:
+        layout.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to `{layout.root}`: {error.strerror}") from error
+    description = _description(job)
+    write_json(
+        layout.manifest,
+        {
+            "version": description["versions"]["format"],
+            "complete": False,
+            "fingerprint": _fingerprint(job),
+            "inputs": description.pop("inputs"),
+            "plan": description,
+        },
+    )
+
+
+def _discard_stale(job: Job) -> None:
+    """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result."""
+    layout, keep = job.layout, set()
+    for path in sorted(layout.ledgers.glob("*.json")):
+        ledger = Ledger.read(path)
+        current = (
+            ledger is not None
+            and ledger.phase <= len(job.plan.phases)
+            and ledger.shard < len(job.files)
+            and ledger.fingerprint == job.fingerprint(ledger.phase, ledger.shard)
+        )
+        if ledger is not None and current:
+            keep.update(layout.root / name for name in ledger.outputs)
+        else:
+            path.unlink()
+    for folder in ("documents", "rejects", "tokens"):
+        for path in sorted((layout.root / folder).rglob("*")):
+            if path.is_file() and path not in keep:
+                path.unlink()
+    shutil.rmtree(layout.root / "tokenizer", ignore_errors=True)
+
+
+def _run_phase(job: Job, number: int, executor: Executor, watcher: Watcher) -> None:
+    shards, barrier = range(len(job.files)), job.phase(number).exit
+
+    def do(title: str, tasks: Iterable[Task], done: Callable[[Task], bool]) -> None:
+        every = list(tasks)
+        todo = [task for task in every if not done(task)]
+        watcher.begin(title, len(every) - len(todo), len(every))
+        executor.execute(job, todo, watcher.advance)
+        watcher.end()
+
+    do(
+        f"phase {number}",
+        (Task(Kind.SHARD, number, 0, shard) for shard in shards),
+        lambda task: _is_done(job, number, task.index),
+    )
+    if barrier is None:
+        return
+    for index, round_ in enumerate(barrier.rounds):
+        title = f"{barrier.name}: {round_.name}"
+        if index:
+            do(title, (Task(Kind.MAP, number, index, shard) for shard in shards), lambda task: False)
+        partitions = range(round_.partitions)
+        do(title, (Task(Kind.REDUCE, number, index, part) for part in partitions), lambda task: False)
+
+
+def _ledger(job: Job, number: int, shard: int) -> Ledger | None:
+    ledger = Ledger.read(job.layout.ledger(number, shard))
+    return ledger if ledger and ledger.fingerprint == job.fingerprint(number, shard) else None
+
+
+def _is_done(job: Job, number: int, shard: int) -> bool:
+    """Whether a shard's ledger is valid and everything it names, and its spill, is there."""
+    ledger = _ledger(job, number, shard)
+    if ledger is None:
+        return False
+    for name, receipt in ledger.outputs.items():
+        path = job.layout.root / name
+        if not path.is_file() or path.stat().st_size != receipt["bytes"]:
+            return False
+    if barrier := job.phase(number).exit:
+        spill = job.layout.mapped(number, barrier.name, barrier.rounds[0].name, shard)
+        return has_spill(spill, job.fingerprint(number, shard))
+    return True
+
+
+def _all_done(job: Job) -> bool:
+    shards = range(len(job.files))
+    ledgers = [_ledger(job, phase.number, shard) for phase in job.plan.phases for shard in shards]
+    return all(
+        ledger is not None and all(_is_whole(job, name, ledger) for name in ledger.outputs)
+        for ledger in ledgers
+    )
+
+
+def _is_whole(job: Job, name: str, ledger: Ledger) -> bool:
+    path = job.layout.root / name
+    if job.layout.work in path.parents:
+        return True  # removed when the run was done
+    return path.is_file() and path.stat().st_size == ledger.outputs[name]["bytes"]
+
+
+def _ledgers(job: Job) -> list[Ledger]:
+    found = []
+    for phase in job.plan.phases:
+        for shard in range(len(job.files)):
+            ledger = _ledger(job, phase.number, shard)
+            if ledger is None:
+                path = job.layout.ledger(phase.number, shard)
+                raise CurateError(f"the ledger `{path}` is missing or of another plan")
+            found.append(ledger)
+    return found
+
+
+def _finish(job: Job) -> Report:
+    """Artifacts, token indexes, the report and the manifest; then the work folder goes."""
+    layout = job.layout
+    for phase in job.plan.phases:
+        for step in phase.steps:
+            verdicts = read_verdicts(job, phase.number - 1, 0) if step is phase.entry else pa.table({})
+            for name, data in step.artifacts(verdicts).items():
+                write_bytes(layout.root / name, data)
+    ledgers = _ledgers(job)
+    report = Report.of(str(layout.root), ledgers)
+    write_results(job, ledgers, report)
+    shutil.rmtree(layout.work, ignore_errors=True)
+    return report
+
+

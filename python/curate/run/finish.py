@@ -1,0 +1,82 @@
+"""The last step of a run: token datasets are indexed, the report and the manifest written."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from curate.errors import OutputError
+from curate.io.atomic import write_json
+from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard
+from curate.pipeline import FORMAT_VERSION
+from curate.report import Ledger, Report
+from curate.run.job import Job
+from curate.run.layout import Layout
+from curate.run.phase import SPLITS
+from curate.schema import INPUT_IDS
+from curate.tokenizer import Tokenizer
+
+
+def read_manifest(layout: Layout) -> dict[str, Any] | None:
+    """The manifest of an output folder; None if there is none.
+
+    Raises:
+        OutputError: it is damaged or of another major version.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(layout.manifest.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise OutputError(
+            f"`{layout.manifest}` is damaged: {error}", hint="choose another output folder"
+        ) from error
+    if manifest.get("version") != FORMAT_VERSION:
+        raise OutputError(
+            f"`{layout.root}` has format version {manifest.get('version')}, this is {FORMAT_VERSION}",
+            hint="read it with the version of curate that wrote it",
+        )
+    return manifest
+
+
+def write_results(job: Job, ledgers: Sequence[Ledger], report: Report) -> None:
+    """Indexes the token datasets, then writes the report and, as the very last thing, the complete manifest."""
+    layout = job.layout
+    if job.plan.write.tokens:
+        _finish_datasets(job, ledgers)
+    write_json(layout.report, report.to_json())
+    manifest = read_manifest(layout)
+    assert manifest is not None
+    write_json(layout.manifest, {**manifest, "complete": True, "totals": report.totals})
+
+
+def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:
+    layout = job.layout
+    facts = tokenizer_facts(layout.root / "tokenizer" / "tokenizer.json")
+    splits: dict[Path, list[dict[str, Any]]] = {}
+    for ledger in ledgers:
+        for name, receipt in ledger.outputs.items():
+            if name.startswith("tokens/"):
+                splits.setdefault((layout.root / name).parent, []).append(receipt)
+    if not splits:  # one dataset per language, and no document in any
+        dtype = job.phase(len(job.plan.phases)).schema.field(INPUT_IDS).type.value_type
+        for split in SPLITS:
+            path = layout.token_shard(None, split, 0, 1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            splits[path.parent] = [write_token_shard(path, [], dtype)]
+    provenance = {"plan": job.plan.fingerprints[-1], "inputs": job.barrier_fingerprint(1)}
+    for folder, receipts in sorted(splits.items()):
+        finish_split(folder, receipts, facts, provenance)
+    for dataset in sorted({folder.parent for folder in splits}):
+        finish_tokens(dataset, SPLITS)
+
+
+def tokenizer_facts(path: Path) -> TokenizerFacts:
+    """What a token dataset keeps of the tokenizer in a `tokenizer.json`."""
+    tokenizer = Tokenizer.load(str(path))
+    return TokenizerFacts(
+        json=path.read_bytes(),
+        vocab_size=tokenizer.vocab_size,
+        eos_id=tokenizer.eos_id,
+        token_bytes=tokenizer.token_bytes(),
+    )

@@ -1,0 +1,61 @@
+"""What an executor ships to its workers: a job, and the tasks cut from it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from curate.io.reader import InputFile
+from curate.pipeline import Phase, Plan, digest
+from curate.run.layout import Layout
+from curate.stage import Barrier, Round
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a plan, its input files (one shard each, in order) and the output folder."""
+
+    plan: Plan
+    files: tuple[InputFile, ...]
+    layout: Layout
+
+    def phase(self, number: int) -> Phase:
+        """The phase of that number, from 1."""
+        return self.plan.phases[number - 1]
+
+    def barrier(self, number: int) -> Barrier:
+        """The barrier that ends the phase of that number."""
+        barrier = self.phase(number).exit
+        assert barrier is not None
+        return barrier
+
+    def round(self, number: int, index: int) -> Round:
+        """The index-th round, from 0, of the barrier that ends the phase."""
+        return self.barrier(number).rounds[index]
+
+    def fingerprint(self, number: int, shard: int) -> str:
+        """What makes a shard's result in this phase valid."""
+        return self.plan.shard_fingerprint(number, shard, self.files)
+
+    def barrier_fingerprint(self, number: int) -> str:
+        """What makes the rounds of the barrier that ends this phase valid: they depend on every shard."""
+        return digest([self.fingerprint(number, shard) for shard in range(len(self.files))])
+
+
+class Kind(StrEnum):
+    """What a task does."""
+
+    SHARD = "shard"  # a phase over one shard, with the first round's map
+    MAP = "map"  # a later round's map over one shard
+    REDUCE = "reduce"  # a round's reduce over one partition
+
+
+class Task(NamedTuple):
+    """The unit that a worker does and that is retried: `index` is a shard or a partition."""
+
+    kind: Kind
+    phase: int
+    round: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.index} of phase {self.phase}"

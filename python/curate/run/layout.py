@@ -1,0 +1,66 @@
+"""Names of everything below an output folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below an output folder; shards and partitions are numbered from 0, phases from 1."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """The plan, its inputs and totals; `complete` is true when the run is done."""
+        return self.root / "manifest.json"
+
+    @property
+    def report(self) -> Path:
+        """The funnel and everything else worth telling, as JSON."""
+        return self.root / "report.json"
+
+    @property
+    def ledgers(self) -> Path:
+        """Folder of the ledgers."""
+        return self.root / "ledger"
+
+    def ledger(self, phase: int, shard: int) -> Path:
+        """Counts of one shard in one phase; written last, so it is the completion marker."""
+        return self.ledgers / f"phase-{phase}-{shard:05d}.json"
+
+    @property
+    def work(self) -> Path:
+        """Spills and documents between phases; removed when the run is done."""
+        return self.root / "work"
+
+    def documents(self, phase: int, shard: int, *, final: bool) -> Path:
+        """Documents that left a phase."""
+        folder = self.root / "documents" if final else self.work / str(phase) / "documents"
+        return folder / f"{shard:05d}.parquet"
+
+    def rejects(self, phase: int, shard: int) -> Path:
+        """Rows rejected in a phase."""
+        return self.root / "rejects" / f"phase-{phase}-{shard:05d}.parquet"
+
+    def mapped(self, phase: int, barrier: str, round_: str, shard: int) -> Path:
+        """Spill of a round's map."""
+        return self.work / str(phase) / barrier / f"{round_}-map-{shard:05d}.arrow"
+
+    def reduced(self, phase: int, barrier: str, round_: str, partition: int) -> Path:
+        """Spill of a round's reduce."""
+        return self.work / str(phase) / barrier / f"{round_}-reduce-{partition:05d}.arrow"
+
+    @property
+    def tokens(self) -> Path:
+        """Folder of the token datasets."""
+        return self.root / "tokens"
+
+    def token_shard(self, language: str | None, split: str, shard: int, shards: int) -> Path:
+        """One Arrow IPC stream of a split."""
+        folder = self.tokens / language / split if language else self.tokens / split
+        return folder / f"data-{shard:05d}-of-{shards:05d}.arrow"
+
+    def relative(self, path: Path) -> str:
+        """`path` as it is written into ledgers: relative to the output folder, with slashes."""
+        return path.relative_to(self.root).as_posix()

@@ -1,0 +1,262 @@
+"""Running one phase over one shard: what every executor ships.
+
+A shard's outputs are written under temporary names and renamed; the ledger, which names them with their digests,
+is written last. Whatever happens in between, starting again gives the same bytes.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.errors import CurateError
+from curate.io.documents import ParquetSink, read_parquet_batches
+from curate.io.spill import gather, has_spill, write_spill
+from curate.io.tokens import split_of, write_token_shard
+from curate.report import Ledger, StepCount
+from curate.run.decide import Positions, check_reasons, conform, divide, run_stages
+from curate.run.job import Job, Kind, Task
+from curate.run.rejects import RejectSink, reject_schema
+from curate.schema import (
+    EVERY_SHARD,
+    ID,
+    INPUT_IDS,
+    LANGUAGE,
+    PARTITION,
+    ROW,
+    SHARD,
+    SOURCE,
+    URL,
+)
+from curate.stage import set_column
+
+#: Told after every batch: rows and payload bytes done since the last call.
+Progress = Callable[[int, int], None]
+
+SPLITS = ("train", "valid")
+
+
+def run_task(job: Job, task: Task, progress: Progress) -> None:
+    """Does one task; a task whose result is already there is not done again."""
+    if task.kind is Kind.SHARD:
+        run_shard(job, task.phase, task.index, progress)
+    elif task.kind is Kind.MAP:
+        run_map(job, task.phase, task.round, task.index)
+    else:
+        run_reduce(job, task.phase, task.round, task.index)
+
+
+def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda rows, size: None) -> Ledger:
+    """Runs a phase over a shard, writes its outputs and then its ledger."""
+    started = perf_counter()
+    plan, layout, phase = job.plan, job.layout, job.phase(number)
+    fingerprint = job.fingerprint(number, shard)
+    names = ([plan.read.name] if number == 1 else []) + [step.name for step in phase.steps]
+    counts = {name: StepCount() for name in names}
+    ledger = Ledger(fingerprint, number, shard, job.files[shard].path, counts)
+
+    columns = reject_schema(phase.reject_schema, keep_text=plan.write.reject_text)
+    outputs: list[Path] = []
+    with ExitStack() as stack:
+        rejects = stack.enter_context(ParquetSink(layout.rejects(number, shard), columns))
+        kept = _kept(job, number, shard, ledger, RejectSink(rejects), progress)
+        if number <= plan.documents_phase:
+            final = number == plan.documents_phase
+            schema = _document_schema(phase.schema, phase.stale if final else frozenset())
+            documents = ParquetSink(layout.documents(number, shard, final=final), schema)
+            kept = _writing(kept, stack.enter_context(documents))
+            outputs.append(documents.path)
+        if number == len(plan.phases) and plan.write.tokens:
+            _write_tokens(job, shard, kept, ledger)
+        elif phase.exit is not None:
+            first = phase.exit.rounds[0]
+            spill = layout.mapped(number, phase.exit.name, first.name, shard)
+            tables = list(first.map(_numbered(kept), shard, pa.table({})))
+            write_spill(spill, tables, PARTITION, first.partitions, fingerprint)
+        for _ in kept:
+            pass
+    for sink in (rejects, documents) if outputs else (rejects,):
+        ledger.outputs[layout.relative(sink.path)] = sink.receipt()
+    ledger.rows_in = next(iter(counts.values())).rows_in if counts else ledger.rows_out
+    ledger.seconds = perf_counter() - started
+    ledger.write(layout.ledger(number, shard))
+    return ledger
+
+
+def _kept(
+    job: Job, number: int, shard: int, ledger: Ledger, rejects: RejectSink, progress: Progress
+) -> Iterator[pa.RecordBatch]:
+    """The rows that leave the phase, batch by batch; rejected ones go to `rejects` as they are found."""
+    phase = job.phase(number)
+    if number == 1:
+        arriving = _read_input(job, shard, ledger, rejects)
+    else:
+        arriving = _apply_verdicts(job, number, shard, ledger, rejects)
+    counts = [ledger.steps[stage.name] for stage in phase.stages]
+    for batch, positions in arriving:
+        size = batch.nbytes
+        remaining, rejected = run_stages(phase.stages, batch, positions, counts)
+        for part in rejected:
+            rejects.add(part)
+        rejects.flush()
+        progress(batch.num_rows, size)
+        ledger.rows_out += remaining.num_rows
+        if remaining.num_rows:
+            yield conform(remaining, phase.schema)
+    rejects.flush()
+
+
+def _read_input(
+    job: Job, shard: int, ledger: Ledger, rejects: RejectSink
+) -> Iterator[tuple[pa.RecordBatch, Positions]]:
+    reader, file = job.plan.read, job.files[shard]
+    count = ledger.steps[reader.name]
+    started = perf_counter()
+    for outcome in reader.read(file):
+        if outcome.reason is not None:
+            check_reasons(reader.name, reader.reasons, outcome.reason)
+        positions = np.arange(count.rows_in, count.rows_in + outcome.batch.num_rows)
+        batch, positions, rejected = divide(reader.name, outcome, positions, count)
+        count.seconds += perf_counter() - started
+        rejects.add(rejected)
+        if batch.num_rows:
+            yield batch, positions
+        started = perf_counter()
+    ledger.input_bytes = file.size or 0
+    ledger.quarantined = {
+        reason: found for reason, found in sorted(count.rejected.items()) if reason in reader.damage
+    }
+
+
+def _apply_verdicts(
+    job: Job, number: int, shard: int, ledger: Ledger, rejects: RejectSink
+) -> Iterator[tuple[pa.RecordBatch, Positions]]:
+    barrier = job.barrier(number - 1)
+    verdicts = read_verdicts(job, number - 1, shard)
+    count = ledger.steps[barrier.name]
+    final = number > job.plan.documents_phase
+    stored = job.layout.documents(min(number - 1, job.plan.documents_phase), shard, final=final)
+    for batch in _numbered(read_parquet_batches(stored)):
+        started = perf_counter()
+        outcome = barrier.apply(batch, verdicts)
+        if outcome.reason is not None:
+            check_reasons(barrier.name, barrier.reasons, outcome.reason)
+        kept, positions, rejected = divide(barrier.name, outcome, batch[ROW].to_numpy(), count)
+        count.seconds += perf_counter() - started
+        rejects.add(rejected)
+        yield kept.drop_columns([ROW]), positions
+
+
+def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    row = 0
+    for batch in batches:
+        yield batch.append_column(ROW, pa.array(np.arange(row, row + batch.num_rows)))
+        row += batch.num_rows
+
+
+def _writing(batches: Iterator[pa.RecordBatch], sink: ParquetSink) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        sink.append(conform(batch, sink.schema))
+        yield batch
+
+
+def _document_schema(schema: pa.Schema, without: frozenset[str]) -> pa.Schema:
+    return pa.schema([f for f in schema if f.name not in {INPUT_IDS, *without}])
+
+
+def _write_tokens(job: Job, shard: int, kept: Iterator[pa.RecordBatch], ledger: Ledger) -> None:
+    layout, write = job.layout, job.plan.write
+    dtype = job.phase(len(job.plan.phases)).schema.field(INPUT_IDS).type.value_type
+    parts: dict[tuple[str | None, str], list[pa.RecordBatch]] = {}
+    if not write.by_language:
+        parts = {(None, split): [] for split in SPLITS}
+    for batch in kept:
+        valid = split_of(batch[ID], write.valid_share)
+        rows = _token_rows(batch)
+        languages = pc.unique(batch[LANGUAGE]).to_pylist() if write.by_language else [None]
+        for language in languages:
+            chosen = pc.equal(batch[LANGUAGE], language) if language is not None else None
+            for split, mask in zip(SPLITS, (pc.invert(valid), valid), strict=True):
+                wanted = mask if chosen is None else pc.and_(mask, chosen)
+                parts.setdefault((language, split), []).append(rows.filter(wanted))
+    for (language, split), batches in sorted(parts.items(), key=str):
+        path = layout.token_shard(language, split, shard, len(job.files))
+        ledger.outputs[layout.relative(path)] = write_token_shard(path, batches, dtype)
+
+
+def _token_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
+    for name in (URL, SOURCE):
+        if batch.schema.get_field_index(name) < 0:
+            batch = set_column(batch, name, pa.nulls(batch.num_rows, pa.string()))
+    return batch.select([INPUT_IDS, ID, URL, SOURCE])
+
+
+# --- rounds of a barrier ---------------------------------------------------------------------------------
+
+
+def run_map(job: Job, number: int, index: int, shard: int) -> None:
+    """Maps a later round over the stored documents of a shard."""
+    barrier, round_ = job.barrier(number), job.round(number, index)
+    path = job.layout.mapped(number, barrier.name, round_.name, shard)
+    fingerprint = job.barrier_fingerprint(number)
+    if has_spill(path, fingerprint):
+        return
+    documents: Iterator[pa.RecordBatch] = iter(())
+    if round_.reads:
+        final = number >= job.plan.documents_phase
+        stored = job.layout.documents(number, shard, final=final)
+        documents = _numbered(read_parquet_batches(stored, sorted(round_.reads)))
+    inbox = _inbox(job, number, index - 1, shard)
+    tables = list(round_.map(documents, shard, inbox))
+    write_spill(path, tables, PARTITION, round_.partitions, fingerprint)
+
+
+def run_reduce(job: Job, number: int, index: int, partition: int) -> None:
+    """Reduces one partition of a round over the spills of all shards."""
+    barrier, round_ = job.barrier(number), job.round(number, index)
+    path = job.layout.reduced(number, barrier.name, round_.name, partition)
+    fingerprint = job.barrier_fingerprint(number)
+    if has_spill(path, fingerprint):
+        return
+    shards = len(job.files)
+    spills = (job.layout.mapped(number, barrier.name, round_.name, shard) for shard in range(shards))
+    rows = round_.reduce(partition, gather(spills, partition))
+    if rows.num_rows:
+        # The last group holds what goes to every shard.
+        address = rows[SHARD].combine_chunks()
+        everywhere = pc.equal(address, pa.scalar(EVERY_SHARD, address.type))
+        address = pc.if_else(everywhere, pa.scalar(shards, address.type), address)
+        rows = rows.set_column(rows.schema.get_field_index(SHARD), SHARD, address)
+    write_spill(path, [rows], SHARD, shards + 1, fingerprint)
+
+
+def _inbox(job: Job, number: int, index: int, shard: int) -> pa.Table:
+    barrier, round_ = job.barrier(number), job.round(number, index)
+    paths = [
+        job.layout.reduced(number, barrier.name, round_.name, partition) for partition in range(round_.partitions)
+    ]
+    own, everyone = gather(paths, shard), gather(paths, len(job.files))
+    parts = [table for table in (own, everyone) if table.num_rows]
+    return pa.concat_tables(parts) if parts else pa.table({})
+
+
+def read_verdicts(job: Job, number: int, shard: int) -> pa.Table:
+    """What the last round of the barrier that ends a phase addressed to a shard.
+
+    Raises:
+        CurateError: the verdicts are not there; absence is never taken for "nothing to remove".
+    """
+    last = len(job.barrier(number).rounds) - 1
+    try:
+        return _inbox(job, number, last, shard)
+    except FileNotFoundError as error:
+        raise CurateError(
+            f"the verdicts of `{job.barrier(number).name}` are missing: {error.filename}",
+            hint="start the run again: it resolves the barrier anew",
+        ) from error
+
+

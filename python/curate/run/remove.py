@@ -1,0 +1,129 @@
+"""Take-downs: documents leave a finished run, from every table that holds their text or tokens.
+
+The counts of the run stay what they were; each ledger says how many of its documents were removed afterwards.
+A journal names the files being rewritten, so that a kill in the middle is mended by the next removal.
+"""
+
+import json
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.errors import OutputError
+from curate.io.atomic import write_json
+from curate.io.documents import ParquetSink
+from curate.io.tokens import finish_split, write_token_shard
+from curate.report import Ledger, Report
+from curate.run.finish import read_manifest, tokenizer_facts
+from curate.run.layout import Layout
+from curate.schema import ID, INPUT_IDS, TEXT
+
+
+@dataclass
+class Removed:
+    """How much a removal took out: documents, tokens, and rejected rows whose text was blanked."""
+
+    documents: int = 0
+    tokens: int = 0
+    rejects: int = 0
+
+
+def remove(folder: str | Path, ids: Set[str]) -> Removed:
+    """Takes the documents with these ids out of a finished run.
+
+    Raises:
+        FileNotFoundError: `folder` holds no run.
+        OutputError: the run is not finished.
+    """
+    layout = Layout(Path(folder))
+    manifest = read_manifest(layout)
+    if manifest is None:
+        raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
+    if not manifest["complete"]:
+        raise OutputError(f"the run in `{folder}` is not finished", hint="finish it, then remove documents")
+    journal = layout.root / "removal.json"
+    unfinished = json.loads(journal.read_bytes()) if journal.exists() else {"ids": []}
+    wanted = pa.array(sorted(ids | set(unfinished["ids"])), pa.string())
+    write_json(journal, {"ids": wanted.to_pylist()})
+
+    removed = Removed()
+    ledgers = [ledger for path in sorted(layout.ledgers.glob("phase-*.json")) if (ledger := Ledger.read(path))]
+    changed_splits: set[Path] = set()
+    for ledger in ledgers:
+        for name in ledger.outputs:
+            path = layout.root / name
+            if name.startswith("documents/"):
+                removed.documents += _without(path, wanted, ledger, name)
+            elif name.startswith("rejects/"):
+                removed.rejects += _blanked(path, wanted, ledger, name)
+            elif name.startswith("tokens/"):
+                before = ledger.outputs[name]["tokens"]
+                ledger.outputs[name] = _tokens_without(path, wanted, ledger.outputs[name])
+                removed.tokens += before - ledger.outputs[name]["tokens"]
+                changed_splits.add(path.parent)
+        ledger.write(layout.ledger(ledger.phase, ledger.shard))
+    _reindex(layout, ledgers, changed_splits)
+    report = Report.of(str(layout.root), ledgers)
+    write_json(layout.report, report.to_json())
+    write_json(layout.manifest, {**manifest, "totals": report.totals})
+    journal.unlink()
+    return removed
+
+
+def _matching(path: Path, wanted: pa.Array) -> tuple[pa.Table, pa.Array]:
+    table = pq.read_table(path)
+    return table, pc.is_in(table[ID], wanted).combine_chunks()
+
+
+def _rewrite(path: Path, table: pa.Table) -> dict[str, Any]:
+    with ParquetSink(path, table.schema) as sink:
+        for batch in table.to_batches():
+            sink.append(batch)
+    return dict(sink.receipt())
+
+
+def _without(path: Path, wanted: pa.Array, ledger: Ledger, name: str) -> int:
+    table, hit = _matching(path, wanted)
+    kept = table.filter(pc.invert(hit))
+    if hit.true_count or kept.num_rows != ledger.outputs[name]["rows"]:
+        ledger.outputs[name] = _rewrite(path, kept)
+        ledger.removed = ledger.rows_out - kept.num_rows
+    return int(hit.true_count)
+
+
+def _blanked(path: Path, wanted: pa.Array, ledger: Ledger, name: str) -> int:
+    table, hit = _matching(path, wanted)
+    column = table.schema.get_field_index(TEXT)
+    if column < 0 or not hit.true_count:
+        return 0
+    texts = table[TEXT].combine_chunks()
+    blank = pc.if_else(hit, pa.scalar(None, texts.type), texts)
+    ledger.outputs[name] = _rewrite(path, table.set_column(column, table.schema.field(column), blank))
+    return int(hit.true_count)
+
+
+def _tokens_without(path: Path, wanted: pa.Array, receipt: dict[str, Any]) -> dict[str, Any]:
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_stream(file).read_all()
+    hit = pc.is_in(table[ID], wanted)
+    kept = table.filter(pc.invert(hit))
+    if kept.num_rows == receipt["rows"]:
+        return receipt
+    return write_token_shard(path, kept.to_batches(), table.schema.field(INPUT_IDS).type.value_type)
+
+
+def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Path]) -> None:
+    for folder in sorted(splits):
+        receipts = [
+            receipt
+            for ledger in ledgers
+            for name, receipt in ledger.outputs.items()
+            if (layout.root / name).parent == folder
+        ]
+        provenance = json.loads((folder / "manifest.json").read_bytes())["provenance"]
+        finish_split(folder, receipts, tokenizer_facts(folder / "tokenizer.json"), provenance)

@@ -1,0 +1,99 @@
+"""Whether a finished run is whole: conservation, digests, rows on disk against the ledgers, token datasets."""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from curate.errors import OutputError
+from curate.io.atomic import sha256_of
+from curate.io.tokens import verify_tokens
+from curate.report import Ledger, Report, totals
+from curate.run.finish import read_manifest
+from curate.run.layout import Layout
+from curate.schema import REASON, STAGE
+
+
+def verify(folder: str | Path) -> list[str]:
+    """Everything wrong with the output of a run, one line each; empty = whole.
+
+    Raises:
+        FileNotFoundError: `folder` holds no run.
+        OutputError: the run is not finished.
+    """
+    layout = Layout(Path(folder))
+    manifest = read_manifest(layout)
+    if manifest is None:
+        raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
+    if not manifest["complete"]:
+        raise OutputError(f"the run in `{folder}` is not finished", hint="start it again to finish it")
+    ledgers, problems = [], []
+    for path in sorted(layout.ledgers.glob("phase-*.json")):
+        ledger = Ledger.read(path)
+        if ledger is None:
+            problems.append(f"{layout.relative(path)} is damaged")
+        else:
+            ledgers.append(ledger)
+    for ledger in ledgers:
+        problems += ledger.imbalances()
+        problems += _check_outputs(layout, ledger)
+    problems += _check_chain(ledgers)
+    if totals(ledgers) != manifest["totals"]:
+        problems.append("manifest.json: totals differ from the sum of the ledgers")
+    for dataset in sorted(layout.tokens.glob("**/dataset_dict.json")):
+        problems += verify_tokens(dataset.parent)
+    return problems
+
+
+def report_of(folder: str | Path) -> Report:
+    """The report of a finished run, summed from its ledgers.
+
+    Raises:
+        FileNotFoundError: `folder` holds no run.
+    """
+    layout = Layout(Path(folder))
+    if read_manifest(layout) is None:
+        raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
+    paths = sorted(layout.ledgers.glob("phase-*.json"))
+    return Report.of(str(folder), [ledger for path in paths if (ledger := Ledger.read(path))])
+
+
+def _check_chain(ledgers: list[Ledger]) -> list[str]:
+    """What left a phase must have entered the next one, shard by shard."""
+    left = {(ledger.phase, ledger.shard): ledger.rows_out for ledger in ledgers}
+    return [
+        f"phase {ledger.phase}, shard {ledger.shard}: {ledger.rows_in} rows entered, "
+        f"{left.get((ledger.phase - 1, ledger.shard))} had left the phase before"
+        for ledger in ledgers
+        if ledger.phase > 1 and left.get((ledger.phase - 1, ledger.shard)) != ledger.rows_in
+    ]
+
+
+def _check_outputs(layout: Layout, ledger: Ledger) -> list[str]:
+    problems = []
+    for name, receipt in ledger.outputs.items():
+        path = layout.root / name
+        if layout.work in path.parents:
+            continue
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif sha256_of(path) != receipt["sha256"]:
+            problems.append(f"{name} has changed: its SHA-256 is not the ledger's")
+        elif name.startswith("rejects/"):
+            problems += _check_rejects(path, name, ledger)
+        elif name.startswith("documents/") and pq.read_metadata(path).num_rows != receipt["rows"]:
+            problems.append(f"{name} has other rows than the ledger says")
+    return problems
+
+
+def _check_rejects(path: Path, name: str, ledger: Ledger) -> list[str]:
+    table = pq.read_table(path, columns=[STAGE, REASON])
+    found = Counter(zip(table[STAGE].to_pylist(), table[REASON].to_pylist(), strict=True))
+    expected = {
+        (stage, reason): rows
+        for stage, count in ledger.steps.items()
+        for reason, rows in count.rejected.items()
+    }
+    if dict(found) != expected:
+        return [f"{name}: reasons on disk are not the ledger's"]
+    return []

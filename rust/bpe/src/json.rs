@@ -1,0 +1,227 @@
+//! `tokenizer.json` of Hugging Face `tokenizers`.
+
+use ahash::{AHashMap, AHashSet};
+use serde_json::{Map, Value, json};
+
+use crate::added::AddedToken;
+use crate::byte_level;
+use crate::error::Error;
+use crate::pattern::Pattern;
+use crate::tokenizer::{Merge, Parts, Tokenizer};
+
+/// A key of our own in the model, ignored by `tokenizers`: ranks as in tiktoken.
+const RANK_BY_PRODUCT: &str = "rank_by_product";
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json` that is byte-level BPE; anything else is refused, never approximated.
+    pub fn from_json(data: &[u8]) -> Result<Self, Error> {
+        let root: Value =
+            serde_json::from_slice(data).map_err(|error| malformed(format!("JSON: {error}")))?;
+        let model = &root["model"];
+        check_model(model)?;
+        let (vocab, added) = read_tokens(&root)?;
+        let merges = read_merges(model, &vocab)?;
+        Self::new(Parts {
+            pattern: read_pattern(&root["pre_tokenizer"])?,
+            nfc: read_normalizer(&root["normalizer"])?,
+            vocab: ordinary(&vocab, &added, &merges)?,
+            added,
+            merges,
+            whole_pieces: is_true(&model["ignore_merges"]),
+            rank_by_product: is_true(&model[RANK_BY_PRODUCT]),
+            post_processor: root["post_processor"].clone(),
+        })
+    }
+
+    /// Writes a `tokenizer.json` that `tokenizers` loads; equal tokenizers give equal bytes.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut vocab = Map::new();
+        let mut added = self.added.iter().peekable();
+        for (id, bytes) in self.tokens.iter().enumerate() {
+            let token = added.next_if(|token| token.id as usize == id);
+            let spelled =
+                bytes.as_deref().map(byte_level::to_chars).or_else(|| token.map(|t| t.content.clone()));
+            if let Some(spelled) = spelled {
+                vocab.insert(spelled, json!(id));
+            }
+        }
+        let merges: Vec<_> =
+            self.merges.iter().map(|m| json!([self.spelled(m.0), self.spelled(m.1)])).collect();
+        let added: Vec<_> = self.added.iter().map(write_added).collect();
+        let mut model = json!({
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+            "ignore_merges": self.whole.is_some(), "vocab": vocab, "merges": merges,
+        });
+        if self.rank_by_product {
+            model[RANK_BY_PRODUCT] = json!(true);
+        }
+        let root = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+            "normalizer": if self.nfc { json!({"type": "NFC"}) } else { Value::Null },
+            "pre_tokenizer": write_pattern(&self.pattern),
+            "post_processor": self.post_processor,
+            "decoder": byte_level_step(true),
+            "model": model,
+        });
+        root.to_string().into_bytes()
+    }
+}
+
+fn malformed(problem: impl Into<String>) -> Error {
+    Error::Malformed(problem.into())
+}
+
+fn unsupported(what: impl Into<String>) -> Error {
+    Error::Unsupported(what.into())
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool() == Some(true)
+}
+
+/// Missing, null, false, zero or empty: the option is off.
+fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+fn check_model(model: &Value) -> Result<(), Error> {
+    match (&model["type"], model["merges"].is_array()) {
+        (Value::String(kind), _) if kind != "BPE" => return Err(unsupported(format!("model `{kind}`"))),
+        (_, false) => return Err(malformed("no model with merges")),
+        _ => {}
+    }
+    for option in ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"] {
+        if !is_off(&model[option]) {
+            return Err(unsupported(format!("model option `{option}` = {}", model[option])));
+        }
+    }
+    Ok(())
+}
+
+fn read_normalizer(normalizer: &Value) -> Result<bool, Error> {
+    match normalizer["type"].as_str() {
+        None if normalizer.is_null() => Ok(false),
+        Some("NFC") => Ok(true),
+        _ => Err(unsupported(format!("normalizer {normalizer}"))),
+    }
+}
+
+fn read_pattern(given: &Value) -> Result<Pattern, Error> {
+    let refuse = || unsupported(format!("pre-tokenizer {given}"));
+    // `use_regex` is on when it is missing: files older than the option.
+    let byte_level = |step: &Value| {
+        let plain = step["type"] == "ByteLevel" && step["add_prefix_space"].as_bool() == Some(false);
+        plain.then(|| step["use_regex"].as_bool().unwrap_or(true))
+    };
+    if let Some(true) = byte_level(given) {
+        return Pattern::new("gpt2");
+    }
+    let Some([split, last]) = given["pretokenizers"].as_array().map(Vec::as_slice) else {
+        return Err(refuse());
+    };
+    let isolated = split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
+    if given["type"] != "Sequence" || !isolated || byte_level(last) != Some(false) {
+        return Err(refuse());
+    }
+    split["pattern"]["Regex"].as_str().ok_or_else(refuse).and_then(Pattern::new)
+}
+
+fn byte_level_step(use_regex: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
+}
+
+fn write_pattern(pattern: &Pattern) -> Value {
+    if pattern.name() == "gpt2" {
+        return byte_level_step(true);
+    }
+    let split = json!({
+        "type": "Split", "pattern": {"Regex": pattern.regex()}, "behavior": "Isolated", "invert": false,
+    });
+    json!({"type": "Sequence", "pretokenizers": [split, byte_level_step(false)]})
+}
+
+type Vocab<'a> = AHashMap<&'a str, u32>;
+
+fn read_id(value: &Value) -> Result<u32, Error> {
+    let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+    id.ok_or_else(|| malformed(format!("{value} is not an id")))
+}
+
+fn read_tokens(root: &Value) -> Result<(Vocab<'_>, Vec<AddedToken>), Error> {
+    let vocab = root["model"]["vocab"].as_object().ok_or_else(|| malformed("no vocabulary"))?;
+    let vocab: Vocab<'_> =
+        vocab.iter().map(|(token, id)| Ok((token.as_str(), read_id(id)?))).collect::<Result<_, Error>>()?;
+    let mut added = Vec::new();
+    for token in root["added_tokens"].as_array().map_or(&[][..], Vec::as_slice) {
+        let content = token["content"].as_str().ok_or_else(|| malformed("an added token without content"))?;
+        for option in ["single_word", "lstrip", "rstrip"] {
+            if !is_off(&token[option]) {
+                return Err(unsupported(format!("added token `{content}` with `{option}`")));
+            }
+        }
+        let id = read_id(&token["id"])?;
+        if vocab.get(content).is_some_and(|&other| other != id) {
+            return Err(malformed(format!("added token `{content}` has two ids")));
+        }
+        let special = is_true(&token["special"]);
+        let normalized = token["normalized"].as_bool().unwrap_or(!special);
+        added.push(AddedToken { id, content: content.to_owned(), special, normalized });
+    }
+    Ok((vocab, added))
+}
+
+fn write_added(token: &AddedToken) -> Value {
+    json!({
+        "id": token.id, "content": token.content, "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": token.normalized, "special": token.special,
+    })
+}
+
+fn read_merges(model: &Value, vocab: &Vocab<'_>) -> Result<Vec<Merge>, Error> {
+    let mut merges = Vec::new();
+    for merge in model["merges"].as_array().map_or(&[][..], Vec::as_slice) {
+        let pair = match merge {
+            Value::String(text) => text.split_once(' '),
+            Value::Array(pair) => match &pair[..] {
+                [Value::String(left), Value::String(right)] => Some((left.as_str(), right.as_str())),
+                _ => None,
+            },
+            _ => None,
+        };
+        let ids = pair.and_then(|(left, right)| {
+            let product = [left, right].concat();
+            Some((*vocab.get(left)?, *vocab.get(right)?, *vocab.get(product.as_str())?))
+        });
+        merges
+            .push(ids.ok_or_else(|| malformed(format!("merge {merge} is not of tokens in the vocabulary")))?);
+    }
+    Ok(merges)
+}
+
+/// The vocabulary without entries that are added tokens alone: those no merge reaches or needs.
+fn ordinary(vocab: &Vocab<'_>, added: &[AddedToken], merges: &[Merge]) -> Result<Vec<(Vec<u8>, u32)>, Error> {
+    let merged: AHashSet<u32> =
+        merges.iter().flat_map(|&(left, right, product)| [left, right, product]).collect();
+    let added: AHashMap<u32, &str> = added.iter().map(|token| (token.id, token.content.as_str())).collect();
+    let mut out = Vec::with_capacity(vocab.len());
+    for (&token, &id) in vocab {
+        let bytes = byte_level::to_bytes(token);
+        if let Some(&content) = added.get(&id) {
+            if content != token {
+                return Err(malformed(format!("id {id} is `{token}` and `{content}`")));
+            }
+            if !merged.contains(&id) && bytes.as_ref().is_none_or(|bytes| bytes.len() != 1) {
+                continue;
+            }
+        }
+        let bytes = bytes.ok_or_else(|| unsupported(format!("token `{token}` is not byte-level")))?;
+        out.push((bytes, id));
+    }
+    Ok(out)
+}

@@ -1,0 +1,209 @@
+//! The vocabulary and its merges.
+
+use ahash::{AHashMap, AHashSet};
+use serde_json::Value;
+
+use crate::added::{AddedToken, Allowed, Policy};
+use crate::byte_level::{self, ALPHABET};
+use crate::error::Error;
+use crate::pattern::Pattern;
+
+/// Ids stay below this, so that a lying file cannot ask for gigabytes.
+pub(crate) const MAX_VOCAB: usize = 1 << 23;
+
+/// A byte-level BPE tokenizer. Immutable; encode with an [`crate::Encoder`].
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    pub(crate) pattern: Pattern,
+    /// Whether text is brought to Unicode NFC first.
+    pub(crate) nfc: bool,
+    /// Bytes of each token that merges or whole pieces may produce, by id.
+    pub(crate) tokens: Vec<Option<Box<[u8]>>>,
+    /// Sorted by id.
+    pub(crate) added: Vec<AddedToken>,
+    pub(crate) byte_ids: [u32; 256],
+    /// (left, right, product) by priority.
+    pub(crate) merges: Vec<Merge>,
+    /// (left, right) -> (rank, product)
+    pub(crate) pairs: AHashMap<(u32, u32), (u32, u32)>,
+    /// Every ordinary token by its bytes, where a piece that is a token needs no merging.
+    pub(crate) whole: Option<AHashMap<Box<[u8]>, u32>>,
+    /// Whether merges with the same product have the same rank, as in tiktoken.
+    pub(crate) rank_by_product: bool,
+    /// Kept as found in `tokenizer.json`: it says what a model wants around its inputs.
+    pub(crate) post_processor: Value,
+    pub(crate) longest: usize,
+}
+
+pub(crate) type Merge = (u32, u32, u32);
+
+/// What the formats know of a tokenizer.
+pub(crate) struct Parts {
+    pub pattern: Pattern,
+    pub nfc: bool,
+    /// Ordinary tokens.
+    pub vocab: Vec<(Vec<u8>, u32)>,
+    pub added: Vec<AddedToken>,
+    pub merges: Vec<Merge>,
+    pub whole_pieces: bool,
+    pub rank_by_product: bool,
+    pub post_processor: Value,
+}
+
+impl Tokenizer {
+    pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
+        let Parts { pattern, nfc, vocab, mut added, merges, whole_pieces, rank_by_product, post_processor } =
+            parts;
+        let highest = vocab.iter().map(|entry| entry.1).chain(added.iter().map(|token| token.id)).max();
+        let size = highest.map_or(0, |id| id as usize + 1);
+        if size > MAX_VOCAB {
+            return Err(Error::Malformed(format!("ids reach {}, the limit is {MAX_VOCAB}", size - 1)));
+        }
+        let mut tokens: Vec<Option<Box<[u8]>>> = vec![None; size];
+        let mut byte_ids = [u32::MAX; 256];
+        for (bytes, id) in vocab {
+            if let [byte] = bytes[..] {
+                byte_ids[usize::from(byte)] = id;
+            }
+            if bytes.is_empty() || tokens[id as usize].replace(bytes.into()).is_some() {
+                return Err(Error::Malformed(format!("id {id} is empty or given twice")));
+            }
+        }
+        if let Some(byte) = byte_ids.iter().position(|&id| id == u32::MAX) {
+            return Err(Error::Unsupported(format!("no token for byte 0x{byte:02X}, text would be lost")));
+        }
+        added.sort_by_key(|token| token.id);
+        let mut contents = AHashSet::new();
+        for (at, token) in added.iter().enumerate() {
+            let repeated = at > 0 && added[at - 1].id == token.id || !contents.insert(&token.content);
+            if repeated || token.content.is_empty() {
+                return Err(Error::Malformed(format!(
+                    "added token `{}` is empty or given twice",
+                    token.content
+                )));
+            }
+            if token.special && tokens[token.id as usize].is_some() {
+                return Err(Error::Unsupported(format!(
+                    "special token `{}` is also what ordinary text encodes to",
+                    token.content
+                )));
+            }
+        }
+        let ranked = merges.iter().enumerate().map(|(rank, &(left, right, product))| {
+            ((left, right), (if rank_by_product { product } else { rank as u32 }, product))
+        });
+        let pairs = ranked.collect();
+        let whole = whole_pieces.then(|| {
+            let ordinary = tokens.iter().enumerate();
+            ordinary.filter_map(|(id, bytes)| Some((bytes.clone()?, id as u32))).collect()
+        });
+        let longest = tokens.iter().flatten().map(|bytes| bytes.len()).max().unwrap_or(0);
+        Ok(Self {
+            pattern,
+            nfc,
+            tokens,
+            added,
+            byte_ids,
+            merges,
+            pairs,
+            whole,
+            rank_by_product,
+            post_processor,
+            longest,
+        })
+    }
+
+    /// Special tokens first, then the bytes, then one token per merge.
+    pub(crate) fn from_merges(
+        pattern: Pattern,
+        specials: &[String],
+        merges: &[(u32, u32)],
+    ) -> Result<Self, Error> {
+        let first_byte = specials.len() as u32;
+        let mut vocab: Vec<(Vec<u8>, u32)> =
+            ALPHABET.iter().zip(first_byte..).map(|(&byte, id)| (vec![byte], id)).collect();
+        let mut listed = Vec::with_capacity(merges.len());
+        for &(left, right) in merges {
+            let bytes = |id: u32| &vocab[(id - first_byte) as usize].0[..];
+            let product = [bytes(left), bytes(right)].concat();
+            let id = first_byte + vocab.len() as u32;
+            vocab.push((product, id));
+            listed.push((left, right, id));
+        }
+        let added = specials.iter().zip(0..).map(|(content, id)| AddedToken {
+            id,
+            content: content.clone(),
+            special: true,
+            normalized: false,
+        });
+        Self::new(Parts {
+            pattern,
+            nfc: false,
+            vocab,
+            added: added.collect(),
+            merges: listed,
+            whole_pieces: false,
+            rank_by_product: false,
+            post_processor: Value::Null,
+        })
+    }
+
+    /// The pre-tokenization pattern.
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// One more than the highest id.
+    pub fn vocab_size(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// All tokens beside the merges, by id.
+    pub fn added_tokens(&self) -> &[AddedToken] {
+        &self.added
+    }
+
+    /// The id of a token by its text: an added token, else an ordinary one.
+    pub fn id_of(&self, token: &str) -> Option<u32> {
+        if let Some(added) = self.added.iter().find(|added| added.content == token) {
+            return Some(added.id);
+        }
+        let found = self.tokens.iter().position(|bytes| bytes.as_deref() == Some(token.as_bytes()));
+        found.map(|id| id as u32)
+    }
+
+    /// Length in bytes of the text of each id: 0 for special tokens and for ids that stand for nothing.
+    pub fn token_lengths(&self) -> Vec<usize> {
+        let mut lengths: Vec<_> =
+            self.tokens.iter().map(|bytes| bytes.as_ref().map_or(0, |b| b.len())).collect();
+        for token in self.added.iter().filter(|token| !token.special) {
+            lengths[token.id as usize] = token.content.len();
+        }
+        lengths
+    }
+
+    /// Compiles which added tokens to look for in texts.
+    pub fn policy(&self, allowed: Allowed<'_>) -> Result<Policy, Error> {
+        Policy::new(&self.added, allowed)
+    }
+
+    /// The bytes that ids stand for; a special token is written out.
+    pub fn decode(&self, ids: &[u32]) -> Result<Vec<u8>, Error> {
+        let mut out = Vec::with_capacity(ids.len() * 4);
+        for &id in ids {
+            match self.tokens.get(id as usize) {
+                Some(Some(bytes)) => out.extend_from_slice(bytes),
+                _ => match self.added.binary_search_by_key(&id, |token| token.id) {
+                    Ok(at) => out.extend_from_slice(self.added[at].content.as_bytes()),
+                    Err(_) => return Err(Error::UnknownId { id, highest: self.tokens.len() as u32 - 1 }),
+                },
+            }
+        }
+        Ok(out)
+    }
+
+    /// How `tokenizer.json` writes an ordinary token.
+    pub(crate) fn spelled(&self, id: u32) -> String {
+        self.tokens.get(id as usize).and_then(Option::as_deref).map_or_else(String::new, byte_level::to_chars)
+    }
+}

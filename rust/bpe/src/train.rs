@@ -1,0 +1,318 @@
+//! Learning merges: the choices of Hugging Face `BpeTrainer` 0.23, counted in 64 bits.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use ahash::{AHashMap, AHashSet};
+
+use crate::byte_level::{self, ALPHABET};
+use crate::counts::Counts;
+use crate::error::Error;
+use crate::pattern::Pattern;
+use crate::tokenizer::Tokenizer;
+
+/// What training may do.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// Size of the vocabulary, special tokens and the 256 bytes included.
+    pub vocab_size: usize,
+    /// Tokens that stand for no text; they get the first ids.
+    pub special_tokens: Vec<String>,
+    /// Pairs that occur less often are not merged.
+    pub min_frequency: u64,
+    /// Merges stop strictly below this many bytes, though two bytes are always allowed, as in `BpeTrainer`.
+    pub max_token_length: Option<usize>,
+}
+
+/// Learns a tokenizer from counts.
+///
+/// Ids: special tokens, then the 256 bytes in the order of their byte-level characters, then merges. Each merge
+/// is the most frequent pair, ties going to the smallest (left id, right id). Two deliberate differences from
+/// `BpeTrainer`: counts do not overflow at 2^31, and a merge that would spell a special token is skipped
+/// instead of sharing its id, so that no text can encode to a special token.
+pub fn train(counts: &Counts, pattern: Pattern, params: &Params) -> Result<Tokenizer, Error> {
+    check(params)?;
+    let mut learner = Learner::new(counts, params)?;
+    let merges = learner.learn(params);
+    Tokenizer::from_merges(pattern, &params.special_tokens, &merges)
+}
+
+fn check(params: &Params) -> Result<(), Error> {
+    let smallest = ALPHABET.len() + params.special_tokens.len();
+    if params.vocab_size < smallest {
+        return Err(Error::Parameter(format!(
+            "vocab_size {} is too small: 256 bytes and {} special tokens need {smallest}",
+            params.vocab_size,
+            params.special_tokens.len()
+        )));
+    }
+    if params.vocab_size > crate::tokenizer::MAX_VOCAB {
+        return Err(Error::Parameter(format!("vocab_size is above {}", crate::tokenizer::MAX_VOCAB)));
+    }
+    let mut seen = AHashSet::new();
+    for token in &params.special_tokens {
+        if token.is_empty() || !seen.insert(token) {
+            return Err(Error::Parameter(format!("special token `{token}` is empty or given twice")));
+        }
+        if byte_level::to_bytes(token).is_some_and(|bytes| bytes.len() == 1) {
+            return Err(Error::Parameter(format!("special token `{token}` is also the name of a byte")));
+        }
+    }
+    Ok(())
+}
+
+type Pair = (u32, u32);
+
+/// Before the first and after every word.
+const BOUNDARY: u32 = u32::MAX;
+/// Inside a token, where no token starts or ends.
+const INSIDE: u32 = u32::MAX - 1;
+
+/// The words, one slot per byte. A token's id stands in its first and in its last slot, so that both
+/// neighbours of a token are found from its length alone, and one merge costs only its occurrences.
+struct Learner {
+    slots: Vec<u32>,
+    /// Word number of each slot.
+    word_of: Vec<u32>,
+    /// Occurrences of each word.
+    weights: Vec<i64>,
+    /// Bytes of each token, by id.
+    lengths: Vec<usize>,
+    tokens: Vec<Vec<u8>>,
+    /// Spellings no merge may produce.
+    forbidden: AHashSet<Vec<u8>>,
+    counts: AHashMap<Pair, i64>,
+    /// Where each pair was seen; some places are out of date.
+    places: AHashMap<Pair, Vec<u32>>,
+    longest: usize,
+}
+
+impl Learner {
+    fn new(counts: &Counts, params: &Params) -> Result<Self, Error> {
+        let words = counts.sorted();
+        let slots = words.iter().map(|(word, _)| word.len() + 1).sum::<usize>() + 1;
+        let pairs: u128 = words.iter().map(|(word, count)| word.len() as u128 * u128::from(*count)).sum();
+        if slots >= INSIDE as usize || pairs > i64::MAX as u128 {
+            return Err(Error::Parameter(
+                "more than 4 GiB of distinct words, or 2^63 bytes in all".to_owned(),
+            ));
+        }
+        let specials = params.special_tokens.len();
+        let mut ids = [0; 256];
+        let mut tokens = vec![Vec::new(); specials];
+        for (at, &byte) in ALPHABET.iter().enumerate() {
+            ids[usize::from(byte)] = (specials + at) as u32;
+            tokens.push(vec![byte]);
+        }
+        let mut learner = Self {
+            slots: Vec::with_capacity(slots),
+            word_of: Vec::with_capacity(slots),
+            weights: words.iter().map(|&(_, count)| count as i64).collect(),
+            lengths: tokens.iter().map(Vec::len).collect(),
+            tokens,
+            forbidden: params.special_tokens.iter().filter_map(|token| byte_level::to_bytes(token)).collect(),
+            counts: AHashMap::new(),
+            places: AHashMap::new(),
+            longest: params.max_token_length.unwrap_or(usize::MAX),
+        };
+        learner.slots.push(BOUNDARY);
+        learner.word_of.push(0);
+        for (number, (word, _)) in words.iter().enumerate() {
+            learner.slots.extend(word.iter().map(|&byte| ids[usize::from(byte)]));
+            learner.slots.push(BOUNDARY);
+            learner.word_of.resize(learner.slots.len(), number as u32);
+        }
+        for (at, pair) in learner.slots.windows(2).enumerate() {
+            if pair[0] != BOUNDARY && pair[1] != BOUNDARY {
+                let pair = (pair[0], pair[1]);
+                *learner.counts.entry(pair).or_default() += learner.weights[learner.word_of[at] as usize];
+                learner.places.entry(pair).or_default().push(at as u32);
+            }
+        }
+        Ok(learner)
+    }
+
+    fn learn(&mut self, params: &Params) -> Vec<Pair> {
+        let mut heap: BinaryHeap<(i64, Reverse<Pair>)> =
+            self.counts.iter().map(|(&pair, &count)| (count, Reverse(pair))).collect();
+        let least = i64::try_from(params.min_frequency).unwrap_or(i64::MAX).max(1);
+        let mut merges = Vec::new();
+        while self.tokens.len() < params.vocab_size {
+            let Some((count, Reverse(pair))) = heap.pop() else { break };
+            let now = self.counts.get(&pair).copied().unwrap_or(0);
+            if now != count {
+                heap.push((now, Reverse(pair)));
+                continue;
+            }
+            if count < least {
+                break;
+            }
+            let product = [&self.tokens[pair.0 as usize][..], &self.tokens[pair.1 as usize]].concat();
+            if self.forbidden.contains(&product) {
+                continue;
+            }
+            let id = self.tokens.len() as u32;
+            self.lengths.push(product.len());
+            self.tokens.push(product);
+            merges.push(pair);
+            for new in self.merge(pair, id) {
+                let count = self.counts.get(&new).copied().unwrap_or(0);
+                if count > 0 {
+                    heap.push((count, Reverse(new)));
+                }
+            }
+        }
+        merges
+    }
+
+    /// Replaces every occurrence of `pair` by `id`, left to right; returns the pairs that came into being.
+    fn merge(&mut self, pair: Pair, id: u32) -> Vec<Pair> {
+        let (left, right) = pair;
+        let (left_length, length) = (self.lengths[left as usize], self.lengths[id as usize]);
+        let mut born = AHashSet::new();
+        for place in self.places.remove(&pair).unwrap_or_default() {
+            let at = place as usize;
+            let middle = at + left_length;
+            // Out of date: the left token has grown, or was taken by a merge further left.
+            if self.slots[at] != left || self.slots[middle] != right {
+                continue;
+            }
+            let end = at + length;
+            let (before, after) = (self.slots[at - 1], self.slots[end]);
+            let weight = self.weights[self.word_of[at] as usize];
+            if before != BOUNDARY {
+                let before_length = self.lengths[before as usize];
+                *self.counts.entry((before, left)).or_default() -= weight;
+                if before_length + length < self.longest {
+                    self.see((before, id), at - before_length, weight, &mut born);
+                }
+            }
+            if after != BOUNDARY {
+                *self.counts.entry((right, after)).or_default() -= weight;
+                if self.lengths[after as usize] + length < self.longest {
+                    self.see((id, after), at, weight, &mut born);
+                }
+            }
+            self.slots[middle - 1] = INSIDE;
+            self.slots[middle] = INSIDE;
+            self.slots[at] = id;
+            self.slots[end - 1] = id;
+        }
+        self.counts.remove(&pair);
+        born.into_iter().collect()
+    }
+
+    fn see(&mut self, pair: Pair, at: usize, weight: i64, born: &mut AHashSet<Pair>) {
+        *self.counts.entry(pair).or_default() += weight;
+        self.places.entry(pair).or_default().push(at as u32);
+        born.insert(pair);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The textbook loop: recount every pair after every merge. Follows the ordering rules, not the code above.
+    fn slow(words: &[(&[u8], u64)], specials: usize, merges: usize, least: u64) -> Vec<Pair> {
+        let id = |byte: u8| (specials + ALPHABET.iter().position(|&b| b == byte).unwrap()) as u32;
+        let mut words: Vec<(Vec<u32>, u64)> =
+            words.iter().map(|(word, count)| (word.iter().map(|&b| id(b)).collect(), *count)).collect();
+        let mut learned = Vec::new();
+        while learned.len() < merges {
+            let mut counts = std::collections::BTreeMap::<Pair, u64>::new();
+            for (word, count) in &words {
+                for pair in word.windows(2) {
+                    *counts.entry((pair[0], pair[1])).or_default() += count;
+                }
+            }
+            let Some((&pair, &count)) = counts.iter().max_by_key(|&(&pair, &count)| (count, Reverse(pair)))
+            else {
+                break;
+            };
+            if count < least.max(1) {
+                break;
+            }
+            let new = (specials + 256 + learned.len()) as u32;
+            learned.push(pair);
+            for (word, _) in &mut words {
+                let mut out = Vec::new();
+                let mut at = 0;
+                while at < word.len() {
+                    if word[at..].starts_with(&[pair.0, pair.1]) {
+                        out.push(new);
+                        at += 2;
+                    } else {
+                        out.push(word[at]);
+                        at += 1;
+                    }
+                }
+                *word = out;
+            }
+        }
+        learned
+    }
+
+    fn params(vocab_size: usize, specials: &[&str], min_frequency: u64) -> Params {
+        Params {
+            vocab_size,
+            special_tokens: specials.iter().map(|s| (*s).to_owned()).collect(),
+            min_frequency,
+            max_token_length: None,
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+        #[test]
+        fn merges_equal_the_textbook_loop(
+            words in proptest::collection::vec(("[abc]{1,12}", 1u64..4), 0..12),
+            least in 0u64..4,
+        ) {
+            let mut counts = Counts::new();
+            for (word, count) in &words {
+                counts.add(word.as_bytes(), *count);
+            }
+            let params = params(257 + 20, &["<s>"], least);
+            let learned = Learner::new(&counts, &params).unwrap().learn(&params);
+            proptest::prop_assert_eq!(learned, slow(&counts.sorted(), 1, 20, least));
+        }
+    }
+
+    #[test]
+    fn a_merge_never_spells_a_special_token() {
+        let mut counts = Counts::new();
+        counts.add(b"the", 10);
+        let params = params(300, &["the"], 0);
+        let learned = Learner::new(&counts, &params).unwrap().learn(&params);
+        assert_eq!(learned.len(), 1);
+    }
+
+    #[test]
+    fn impossible_parameters_are_refused() {
+        for params in [
+            params(255, &[], 0),
+            params(256, &["<s>"], 0),
+            params(300, &["a"], 0),
+            params(300, &[""], 0),
+            params(300, &["<s>", "<s>"], 0),
+            params(usize::MAX, &[], 0),
+        ] {
+            assert!(matches!(
+                train(&Counts::new(), Pattern::new("gpt2").unwrap(), &params),
+                Err(Error::Parameter(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn counts_beyond_31_bits_do_not_overflow() {
+        let mut counts = Counts::new();
+        counts.add(b"ab", u64::from(u32::MAX) * 4);
+        counts.add(b"cd", 7);
+        let params = params(258, &[], 0);
+        let learned = Learner::new(&counts, &params).unwrap().learn(&params);
+        assert_eq!(learned.len(), 2);
+        assert_eq!(learned[0].0 + 1, learned[0].1);
+    }
+}

@@ -1,0 +1,79 @@
+//! Rule-based sentence ends: a stop mark that stands alone as a token, and the end of a line.
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use crate::chars::{is_line_break, is_space, is_terminal_punctuation};
+
+/// Counts sentences from tokens (`words::for_each_token`) as spaCy's sentencizer does within a line: a sentence begins
+/// at the first token after a stop mark that is not itself punctuation.
+#[derive(Default)]
+pub(crate) struct SentenceCounter {
+    sentences: u64,
+    in_line: bool,
+    stopped: bool,
+}
+
+impl SentenceCounter {
+    pub(crate) fn push(&mut self, token: &str) {
+        if token.starts_with(is_space) {
+            self.in_line &= !token.contains(is_line_break);
+            return;
+        }
+        if !self.in_line {
+            self.in_line = true;
+            self.stopped = false;
+            self.sentences += 1;
+        }
+        if is_stop(token) {
+            self.stopped = true;
+        } else if self.stopped && !is_punctuation(token) {
+            self.stopped = false;
+            self.sentences += 1;
+        }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.sentences
+    }
+}
+
+/// Terminal punctuation that stands alone. Stop marks encoded after Unicode 10 end no sentence for spaCy.
+fn is_stop(token: &str) -> bool {
+    let mut chars = token.chars();
+    chars.next().is_some_and(|c| {
+        is_terminal_punctuation(c)
+            && !matches!(c,
+                '\u{61d}' | '\u{61e}' | '\u{837}' | '\u{839}' | '\u{83d}' | '\u{83e}' | '\u{17d4}'..='\u{17da}'
+                | '\u{1b7d}' | '\u{1b7e}' | '\u{2e53}' | '\u{2e54}' | '\u{10f55}'..='\u{10f89}'
+                | '\u{11944}' | '\u{11946}' | '\u{11ef7}' | '\u{11ef8}' | '\u{11f43}' | '\u{11f44}' | '\u{16e98}')
+    }) && chars.next().is_none()
+}
+
+fn is_punctuation(token: &str) -> bool {
+    token.chars().all(|c| c.general_category_group() == GeneralCategoryGroup::Punctuation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::for_each_token;
+
+    #[test]
+    fn sentences() {
+        for (text, expected) in [
+            ("", 0),
+            ("no stop", 1),
+            ("One. Two! Three?", 3),
+            ("She said \"Stop.\" Then left.", 2),
+            ("Dr. No came, i.e. late.", 1),
+            ("wait... what", 1),
+            ("a line\nand another", 2),
+            ("end. \n\n", 1),
+            ("好。好。", 2),
+        ] {
+            let mut counter = SentenceCounter::default();
+            for_each_token(text, |token| counter.push(token));
+            assert_eq!(counter.count(), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The numbers that quality rules decide from.
+
+/// One signal's value: a count, or a real number (ratio, mean, entropy).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A count.
+    Count(u64),
+    /// A ratio, mean or entropy.
+    Real(f64),
+}
+
+impl From<u64> for Value {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(real: f64) -> Self {
+        Self::Real(real)
+    }
+}
+
+macro_rules! signals {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ty,)*) => {
+        /// Everything measured on one text. Lengths are in characters (Unicode scalar values) unless named otherwise;
+        /// a ratio whose denominator is zero is 0.
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        pub struct TextStats {
+            $($(#[doc = $doc])* pub $name: $kind,)*
+        }
+
+        impl TextStats {
+            /// Names of the signals, in the order of `values`.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// The signals' values, in the order of `NAMES`.
+            pub fn values(&self) -> [Value; Self::NAMES.len()] {
+                [$(Value::from(self.$name)),*]
+            }
+        }
+    };
+}
+
+signals! {
+    /// Characters.
+    n_chars: u64,
+    /// Bytes of UTF-8.
+    n_bytes: u64,
+    /// Words that are more than punctuation.
+    n_words: u64,
+    /// Words and punctuation marks: what `split_words` gives.
+    n_words_and_marks: u64,
+    /// Sentences; the end of a line ends a sentence.
+    n_sentences: u64,
+    /// Lines with something in them.
+    n_lines: u64,
+    /// Paragraphs: what blank lines separate.
+    n_paragraphs: u64,
+    /// Characters per word, over `n_words`.
+    mean_word_chars: f64,
+    /// `#` characters over words and marks.
+    hash_per_word: f64,
+    /// `...` and `…` over words and marks.
+    ellipsis_per_word: f64,
+    /// Share of lines that start with a bullet or hyphen.
+    bullet_line_ratio: f64,
+    /// Share of lines that end with an ellipsis.
+    ellipsis_line_ratio: f64,
+    /// Share of words and marks with a letter in them.
+    alphabetic_word_ratio: f64,
+    /// How many of eight English stop words occur.
+    stop_words: u64,
+    /// Share of paragraphs seen before in the text.
+    duplicate_paragraph_ratio: f64,
+    /// Share of characters in those paragraphs.
+    duplicate_paragraph_char_ratio: f64,
+    /// Share of lines seen before in the text.
+    duplicate_line_ratio: f64,
+    /// Share of characters in those lines.
+    duplicate_line_char_ratio: f64,
+    /// Share of characters in the most frequent 2-gram.
+    top_2gram_char_ratio: f64,
+    /// Share of characters in the most frequent 3-gram.
+    top_3gram_char_ratio: f64,
+    /// Share of characters in the most frequent 4-gram.
+    top_4gram_char_ratio: f64,
+    /// Share of characters in 5-grams seen before.
+    duplicate_5gram_char_ratio: f64,
+    /// Share of characters in 6-grams seen before.
+    duplicate_6gram_char_ratio: f64,
+    /// Share of characters in 7-grams seen before.
+    duplicate_7gram_char_ratio: f64,
+    /// Share of characters in 8-grams seen before.
+    duplicate_8gram_char_ratio: f64,
+    /// Share of characters in 9-grams seen before.
+    duplicate_9gram_char_ratio: f64,
+    /// Share of characters in 10-grams seen before.
+    duplicate_10gram_char_ratio: f64,
+    /// Share of non-blank lines that end with terminal punctuation.
+    terminal_punctuation_line_ratio: f64,
+    /// Share of non-blank lines of at most 30 characters.
+    short_line_ratio: f64,
+    /// Characters of non-blank lines seen before, over all characters but line feeds.
+    repeated_line_char_ratio: f64,
+    /// Line feeds over words and marks.
+    newline_per_word: f64,
+    /// `{` characters.
+    curly_brackets: u64,
+    /// Occurrences of "lorem ipsum".
+    lorem_ipsum: u64,
+    /// Share of distinct strings among words and marks.
+    unique_word_ratio: f64,
+    /// Shannon entropy of the words and marks, in bits.
+    word_entropy: f64,
+    /// Share of characters that are decimal digits.
+    digit_ratio: f64,
+    /// Share of characters that are upper-case.
+    upper_case_ratio: f64,
+    /// Share of characters that are punctuation or controls other than line feed.
+    punctuation_ratio: f64,
+    /// Share of characters that are white space.
+    white_space_ratio: f64,
+}

@@ -1,0 +1,87 @@
+//! Counting of 64-bit keys: the bounded, reusable table behind duplicate and n-gram signals.
+
+/// Spreads keys over slots.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    key: u64,
+    count: u32,
+    first: u32,
+}
+
+/// Open addressing with linear probing; never more than half full. Reusing it reuses its memory.
+#[derive(Default)]
+pub(crate) struct Tally {
+    slots: Vec<Slot>,
+    shift: u32,
+}
+
+impl Tally {
+    /// Forgets everything and makes room for `keys` distinct keys.
+    pub(crate) fn reset(&mut self, keys: usize) {
+        let capacity = (2 * keys.max(4)).next_power_of_two();
+        self.slots.clear();
+        self.slots.resize(capacity, Slot::default());
+        self.shift = 64 - capacity.trailing_zeros();
+    }
+
+    /// Counts one occurrence; `position` is remembered for the first one. Gives the occurrences before this one.
+    pub(crate) fn add(&mut self, key: u64, position: usize) -> u32 {
+        let mask = self.slots.len() - 1;
+        let mut index = (key.wrapping_mul(SPREAD) >> self.shift) as usize;
+        loop {
+            let slot = &mut self.slots[index];
+            if slot.count == 0 {
+                *slot = Slot { key, count: 1, first: u32::try_from(position).unwrap_or(u32::MAX) };
+                return 0;
+            }
+            if slot.key == key {
+                let before = slot.count;
+                slot.count = before.saturating_add(1);
+                return before;
+            }
+            index = (index + 1) & mask;
+        }
+    }
+
+    /// Count and first position of the most frequent key, the earliest among equals; None if empty.
+    pub(crate) fn top(&self) -> Option<(u32, usize)> {
+        let used = self.slots.iter().filter(|slot| slot.count > 0);
+        let best = used.max_by_key(|slot| (slot.count, u32::MAX - slot.first))?;
+        Some((best.count, best.first as usize))
+    }
+
+    /// Counts of all keys, in the order of their first positions.
+    pub(crate) fn counts(&self) -> Vec<u32> {
+        let mut used: Vec<_> = self.slots.iter().filter(|slot| slot.count > 0).collect();
+        used.sort_unstable_by_key(|slot| slot.first);
+        used.into_iter().map(|slot| slot.count).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn counts_like_a_map(keys in proptest::collection::vec(0u64..20, 0..100)) {
+            let mut tally = Tally::default();
+            tally.reset(keys.len());
+            let mut map: BTreeMap<u64, (u32, usize)> = BTreeMap::new();
+            for (position, &key) in keys.iter().enumerate() {
+                let entry = map.entry(key).or_insert((0, position));
+                prop_assert_eq!(tally.add(key, position), entry.0);
+                entry.0 += 1;
+            }
+            let top = map.values().copied().max_by_key(|&(count, first)| (count, usize::MAX - first));
+            prop_assert_eq!(tally.top(), top);
+            let mut all: Vec<_> = map.into_values().collect();
+            all.sort_by_key(|&(_, first)| first);
+            prop_assert_eq!(tally.counts(), all.into_iter().map(|(count, _)| count).collect::<Vec<_>>());
+        }
+    }
+}

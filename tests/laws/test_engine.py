@@ -1,0 +1,205 @@
+"""The laws on a small pipeline: conservation, batch-split, executor and resume invariance."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import curate as cu
+from curate.errors import OutputError
+from curate.io.documents import read_documents, read_rejects
+from curate.report import Ledger
+from curate.run.verify import verify
+from tests.laws.toy import CountWords, Distinct, KillOnce, ReadLines, Slow, no_shouting, write_lines
+
+#: Files whose content may differ between two equal runs: they hold timings.
+TIMED = ("ledger/", "report.json")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a finished run by relative path, without the timed ones."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in sorted(files.items()) if not name.startswith(TIMED)}
+
+
+def pipeline(source: Path, output: Path, *, batch_rows: int = 7, min_words: int = 2, extra=()) -> cu.Pipeline:
+    return cu.Pipeline(
+        read=ReadLines(str(source), batch_rows),
+        stages=[no_shouting, CountWords(min_words), *extra, Distinct()],
+        write=cu.write_documents(str(output)),
+    )
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lines")
+    write_lines(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference") / "out"
+    cu.run(pipeline(source, folder), cu.Local(1))
+    return folder
+
+
+def test_every_record_is_in_exactly_one_bucket(source: Path, reference: Path) -> None:
+    lines = [line for path in sorted(source.glob("*.txt")) for line in path.read_text().splitlines()]
+    kept = [row for batch in read_documents(reference) for row in batch["text"].to_pylist()]
+    rejected = [row for batch in read_rejects(reference) for row in batch["reason"].to_pylist()]
+    assert len(kept) + len(rejected) == len(lines)
+    sensible = {line for line in lines if line not in {"", "!", "short"} and not line.isupper()}
+    assert sorted(kept) == sorted(sensible)
+    assert rejected.count("empty_line") == lines.count("")
+    assert rejected.count("damaged_line") == lines.count("!")
+    assert rejected.count("shouting") == lines.count("SHOUTING ALL DAY")
+    assert rejected.count("too_few_words") == lines.count("short")
+    assert verify(reference) == []
+
+
+def test_a_rejected_duplicate_names_the_document_kept_instead(reference: Path) -> None:
+    kept = {row for batch in read_documents(reference) for row in batch["id"].to_pylist()}
+    pairs = [
+        pair
+        for batch in read_rejects(reference)
+        for pair in zip(batch["reason"].to_pylist(), batch["duplicate_of"].to_pylist(), strict=True)
+    ]
+    assert {keeper for reason, keeper in pairs if reason == "same_text"} <= kept
+    assert {keeper for reason, keeper in pairs if reason != "same_text"} == {None}
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 1000])
+def test_other_batches_same_bytes(source: Path, reference: Path, tmp_path: Path, batch_rows: int) -> None:
+    cu.run(pipeline(source, tmp_path / "out", batch_rows=batch_rows), cu.Local(1))
+    assert tree(tmp_path / "out") == tree(reference)
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_other_workers_same_bytes(source: Path, reference: Path, tmp_path: Path, workers: int) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(workers))
+    assert tree(tmp_path / "out") == tree(reference)
+
+
+def test_damage_makes_exit_code_1(source: Path, reference: Path) -> None:
+    report = cu.run(pipeline(source, reference), cu.Local(1))
+    assert report.exit_code == 1
+    assert report.totals["quarantined"]
+
+
+def test_a_second_start_does_nothing(source: Path, reference: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in reference.rglob("*")}
+    cu.run(pipeline(source, reference), cu.Local(2))
+    assert {path: path.stat().st_mtime_ns for path in reference.rglob("*")} == before
+
+
+def test_a_worker_killed_once_costs_nothing(source: Path, tmp_path: Path) -> None:
+    poisoned = tmp_path / "lines"
+    write_lines(poisoned)
+    with (poisoned / "part-1.txt").open("a") as file:
+        file.write("this line is poison\n")
+    marker = KillOnce(str(tmp_path / "marker"))
+    cu.run(pipeline(poisoned, tmp_path / "out", extra=[marker]), cu.Local(2))
+    assert (tmp_path / "marker").exists()
+    texts = [row for batch in read_documents(tmp_path / "out") for row in batch["text"].to_pylist()]
+    assert "this line is poison" in texts
+    assert verify(tmp_path / "out") == []
+
+
+def test_another_plan_in_the_same_folder_is_refused_and_says_what_differs(
+    source: Path, tmp_path: Path
+) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    with pytest.raises(OutputError, match=r"count_words\.min_words was 2, now 3"):
+        cu.run(pipeline(source, tmp_path / "out", min_words=3), cu.Local(1))
+    cu.run(pipeline(source, tmp_path / "out", min_words=3), cu.Local(1), restart=True)
+    cu.run(pipeline(source, tmp_path / "fresh", min_words=3), cu.Local(1))
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_changed_input_is_noticed(tmp_path: Path) -> None:
+    write_lines(tmp_path / "lines")
+    cu.run(pipeline(tmp_path / "lines", tmp_path / "out"), cu.Local(1))
+    with (tmp_path / "lines" / "part-0.txt").open("a") as file:
+        file.write("one more line at the end\n")
+    with pytest.raises(OutputError, match="different plan"):
+        cu.run(pipeline(tmp_path / "lines", tmp_path / "out"), cu.Local(1))
+
+
+def test_nothing_kept_is_still_a_run(tmp_path: Path) -> None:
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines" / "part-0.txt").write_text("short\nSHOUTING ALL DAY\n")
+    report = cu.run(pipeline(tmp_path / "lines", tmp_path / "out"), cu.Local(1))
+    assert (report.exit_code, report.totals["kept"]) == (0, 0)
+    assert [batch.num_rows for batch in read_documents(tmp_path / "out")] == []
+    assert verify(tmp_path / "out") == []
+
+
+def _run_in_own_group(source: Path, output: Path) -> None:
+    os.setpgid(0, 0)
+    cu.run(pipeline(source, output, batch_rows=5, extra=[Slow(0.02)]), cu.Local(2))
+
+
+def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(source: Path, tmp_path: Path) -> None:
+    cu.run(pipeline(source, tmp_path / "whole", extra=[Slow(0.0)]), cu.Local(1))
+    context = multiprocessing.get_context("spawn")
+    chance = random.Random(17)
+    for attempt in range(5):
+        process = context.Process(target=_run_in_own_group, args=(source, tmp_path / "out"))
+        process.start()
+        time.sleep(chance.uniform(0.6, 2.0))
+        if process.is_alive() and process.pid is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+        assert attempt >= 0
+    cu.run(pipeline(source, tmp_path / "out", extra=[Slow(0.0)]), cu.Local(2))
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("victim", ["documents/00000.parquet", "rejects/phase-1-00001.parquet"])
+def test_verify_finds_a_flipped_byte(source: Path, tmp_path: Path, victim: str) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    path = tmp_path / "out" / victim
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert any(victim in problem for problem in verify(tmp_path / "out"))
+
+
+def test_verify_finds_a_row_that_is_nowhere(source: Path, tmp_path: Path) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    path = tmp_path / "out" / "ledger" / "phase-1-00000.json"
+    value = json.loads(path.read_text())
+    value["steps"][1]["rows_out"] -= 1
+    path.write_text(json.dumps(value))
+    assert any("lost rows" in problem for problem in verify(tmp_path / "out"))
+
+
+def test_the_ledger_names_every_output(reference: Path) -> None:
+    ledgers = [Ledger.read(path) for path in sorted((reference / "ledger").glob("*.json"))]
+    named = {name for ledger in ledgers if ledger for name in ledger.outputs}
+    on_disk = {
+        path.relative_to(reference).as_posix()
+        for folder in ("documents", "rejects")
+        for path in (reference / folder).glob("*")
+    }
+    assert on_disk <= named
+    assert all(pq.read_metadata(reference / name).num_rows >= 0 for name in on_disk)
+
+
+def test_removed_documents_leave_every_table(source: Path, tmp_path: Path) -> None:
+    from curate.run.remove import remove
+
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    ids = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    gone = remove(tmp_path / "out", {ids[0], ids[-1], "unknown"})
+    assert gone.documents == 2
+    left = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    assert left == ids[1:-1]
+    assert verify(tmp_path / "out") == []
