@@ -226,6 +226,8 @@ class TokenStore:
             mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         if mapped.size != size:
             raise ValueError(f"{name} has {mapped.size} bytes, the manifest says {size}")
+        if pa.ipc.read_schema(mapped) != self._schema:
+            raise ValueError(f"{name} does not have the columns and types of the manifest")
         self._maps[shard] = mapped
         if len(self._maps) > MAX_OPEN_SHARDS:
             # Its batches hold the mapping, too; they go with it.

@@ -63,7 +63,13 @@ def token_losses(model: Decoder, batch: dict[str, Tensor], masked: bool) -> Tens
 
 
 def evaluate(
-    model: Decoder, dataset: TokenDataset, n_samples: int, micro_batch: int, masked: bool, token_bytes: Tensor
+    model: Decoder,
+    dataset: TokenDataset,
+    *,
+    n_samples: int,
+    micro_batch: int,
+    masked: bool,
+    token_bytes: Tensor,
 ) -> LossSums:
     """Losses over the first `n_samples` samples in stored order: the same ones every time."""
     sums = LossSums()

@@ -59,7 +59,7 @@ class TrainConfig:
 
     steps: int = 200
     seq_len: int = 256
-    batch_tokens: int = 2048
+    batch_tokens: int = 1024
     micro_batch_tokens: int = 1024
     d_model: int = 128
     n_layers: int = 4

@@ -137,8 +137,8 @@ class Decoder(nn.Module):  # type: ignore[misc]
     Args:
         config: its shape.
         seed: of the initial weights: normal with standard deviation 0.02, 0.02 / sqrt(2 n_layers) for the
-            two layers of a block that write to the residual stream (GPT-2). A generator of its own draws them,
-            so that the process's random state is neither used nor changed.
+            two layers of a block that write to the residual stream (GPT-2). They come from a generator of
+            their own: the process's random state is neither used nor changed.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0) -> None:
