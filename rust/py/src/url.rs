@@ -63,11 +63,7 @@ fn bytes<'a>(files: &'a [Bound<'_, PyBytes>]) -> Vec<&'a [u8]> {
     files.iter().map(|file| file.as_bytes()).collect()
 }
 
-fn map_urls(
-    py: Python<'_>,
-    urls: PyArray,
-    each: impl Fn(&str) -> Option<String> + Send,
-) -> PyResult<PyArray> {
+fn map_urls(py: Python<'_>, urls: PyArray, each: fn(&str) -> Option<String>) -> PyResult<PyArray> {
     let urls = large_strings(urls)?;
     let mut out = StringBuilder::new();
     for_each_row(py, urls.len(), |row| {

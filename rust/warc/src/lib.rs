@@ -1,1 +1,18 @@
 //! WARC framing: records, compression, payload decoding, resynchronisation after damage.
+//!
+//! [`Parser`] takes the bytes of an archive in pieces of any size and hands out [`Event`]s: records and damaged
+//! regions. [`interpret`] turns an event into a [`Row`]: identity, decoded payload, or the reason against it.
+//! Nothing here trusts a length or a checksum that the bytes themselves contradict.
+
+mod body;
+mod codec;
+mod fields;
+mod framer;
+mod interpret;
+mod parser;
+
+pub use body::{Body, BodyFault, decode_body};
+pub use fields::Fields;
+pub use framer::{DamageKind, Event, Flaw, Limits};
+pub use interpret::{Row, Selection, interpret, offset_id};
+pub use parser::Parser;
