@@ -9,6 +9,7 @@ import tempfile
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from curate.errors import CurateError
 
@@ -55,7 +56,7 @@ def download_ut1(folder: str, categories: Sequence[str] = ("adult",), url: str =
     return written
 
 
-def _unpack(archive: "tempfile._TemporaryFileWrapper[bytes]", target: Path) -> list[Path]:
+def _unpack(archive: IO[bytes], target: Path) -> list[Path]:
     """Only plain files called as lists are, under our own names: nothing in the archive chooses a path."""
     found: dict[str, Path] = {}
     with tarfile.open(fileobj=archive, mode="r:gz") as members:

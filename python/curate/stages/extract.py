@@ -47,7 +47,7 @@ class _Engine:
 
 
 # trafilatura's `deduplicate` remembers earlier pages of the process: it stays off.
-_TRAFILATURA = {"include_tables": True, "deduplicate": False, "with_metadata": False, "output_format": "txt"}
+_TRAFILATURA: Mapping[str, bool | str] = {"include_tables": True, "deduplicate": False, "with_metadata": False, "output_format": "txt"}
 _ENGINES: Mapping[str, _Engine] = {
     "trafilatura": _Engine(
         target="trafilatura:extract",
@@ -191,7 +191,8 @@ def extract_texts(
     """The main text of each page; null where there is none. `ExtractText` says why.
 
     Args:
-        payloads: pages, as bytes in any encoding or as text; any Arrow binary or string array, or an iterable.
+        payloads: pages, as bytes in any encoding or as text: any Arrow binary or string array, or an
+            iterable.
         engine: see `ExtractText`.
         profile: see `ExtractText`.
 
@@ -349,8 +350,7 @@ class _Child:
     def _stop(self) -> int:
         """Ends the child; its exit status, negative for the signal it died of."""
         self.process = None
-        status: int = self._end()
-        return status
+        return self._end() or 0
 
 
 def _verdict(said: tuple[int, str]) -> tuple[str | None, str | None]:
@@ -437,7 +437,7 @@ _children = threading.local()
 
 
 def _child(settings: _Settings) -> _Child:
-    """This thread's child for these settings. A thread of its own ends with its children."""
+    """The calling thread's child for these settings; it ends with the thread."""
     if getattr(_children, "owner", None) != os.getpid():  # a fork inherits its parent's pipes: not to be used
         _children.owner, _children.by_settings = os.getpid(), {}
     by_settings: dict[_Settings, _Child] = _children.by_settings
