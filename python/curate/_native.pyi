@@ -147,6 +147,28 @@ def c4_lines(
 ) -> ArrowArray: ...
 def normalize_texts(texts: ArrowArray) -> ArrowArray: ...
 def split_words(texts: ArrowArray) -> ArrowArray: ...
+# --- url ---
+class UrlMatcher:
+    """Block lists, compiled. Each file holds one entry per line; lines that begin with `#` are comments."""
+
+    def __new__(
+        cls,
+        *,
+        domains: list[bytes],
+        urls: list[bytes],
+        banned_words: list[bytes],
+        soft_words: list[bytes],
+        substrings: list[bytes],
+        max_soft_words: int,
+    ) -> UrlMatcher: ...
+    def faults(self, urls: ArrowArray) -> ArrowArray:
+        """Names of every fault, `list<string>`, in the order of the rules; null for a null URL."""
+
+def registered_domains(urls: ArrowArray) -> ArrowArray:
+    """`string`: one label below a public suffix; null where the host is an address or has no known suffix."""
+
+def normalize_urls(urls: ArrowArray) -> ArrowArray:
+    """`string`: one spelling for URLs that name the same page; null for what is not an absolute URL."""
 
 # --- warc ---
 class ArrowBatch(Protocol):

@@ -7,6 +7,7 @@ mod langid;
 mod minhash;
 mod pii;
 mod text;
+mod url;
 mod warc;
 
 use pyo3::prelude::*;
@@ -26,6 +27,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     minhash::register(module)?;
     pii::register(module)?;
     text::register(module)?;
+    url::register(module)?;
     warc::register(module)?;
     Ok(())
 }
