@@ -206,12 +206,13 @@ def _duplicates() -> Iterator[Record]:
 def _variant(article: Article, low: float, high: float) -> tuple[Article, float]:
     """An edited article whose similarity with the given one lies between the limits.
 
-    The note of revision is changed first; then sentences are replaced, one more in each round.
+    A changed note of revision may do; otherwise sentences are replaced, one more in each round.
     """
     note = "This page was last revised in the spring of 2019 by the editors."
     base = replace(article, paragraphs=(*article.paragraphs[:-1], note))
     if low <= (similarity := jaccard(article.text, base.text)) <= high:
         return base, similarity
+    base = article
     for count in range(1, 9):
         for seed in range(40):
             writer = Writer("en", article.topic, 70_000 + seed)
