@@ -289,7 +289,7 @@ def _contaminated() -> Iterator[Record]:
             cut = 100 if number < 9 else 16
             yield _quoting(item, number, cut)
         else:
-            yield _quoting(item, number, 11)
+            yield _quoting(item, number, 9)
 
 
 def _quoting(item: EvalItem, number: int, words: int) -> Record:
@@ -312,18 +312,22 @@ def _bad_quality() -> Iterator[Record]:
         yield page(kind, f"{number:02d}", article, stage="quality", reason=reason)
 
 
+_SHORT_END = "That is all we know. More may follow. Please be patient. The rest is lost."
+_TWICE = "Come again next week and bring a friend."
+
+
 def bad_articles() -> Iterator[tuple[str, str, Article]]:
     """Texts that break one published rule each: kind, reason, article. See the FineWeb recipe's thresholds."""
     for seed in range(3):
         base = _english(4000 + seed)
         first = base.paragraphs[0].split(". ")[0] + "."
-        yield "short", "min_words", replace(base, paragraphs=(first, "That is all we know so far."))
+        yield "short", "min_words", replace(base, paragraphs=(first, _SHORT_END))
     for seed in range(3):
         base, chooser = _english(4010 + seed), Chooser(seed)
         tool = chooser.pick(("cheap watches", "garden sheds", "printer ink", "magic pills"))
         line = f"Buy {tool} today, because the best {tool} have to be bought with us and the price is right."
         yield "spam", "repetition", replace(base, paragraphs=(" ".join([line] * 14),))
-        doubled = (base.paragraphs[0], base.paragraphs[1], *base.paragraphs)
+        doubled = (*base.paragraphs, _TWICE, _TWICE)
         yield "duplicate_lines", "duplicate_lines", replace(base, paragraphs=doubled)
     for seed in range(2):
         base = _english(4020 + seed)
@@ -333,7 +337,8 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
         dotted = tuple(" ".join(f"{w}..." if n % 5 == 4 else w for n, w in enumerate(s.split())) for s in sentences)
         yield "ellipses", "ellipsis_ratio", replace(base, paragraphs=tuple(f"{s}." for s in dotted))
         yield "bullets", "bullet_lines", replace(base, paragraphs=tuple(f"• {s}." for s in sentences))
-        yield "no_punctuation", "line_punctuation", replace(base, paragraphs=tuple(sentences))
+        paired = tuple(". ".join(sentences[n : n + 3]) for n in range(0, len(sentences), 3))
+        yield "no_punctuation", "line_punctuation", replace(base, paragraphs=paired)
         words = tuple(" ".join(s.split()[:3]) for s in [*sentences, *reversed(sentences)])
         short = tuple(dict.fromkeys(f"{w}." for w in words))
         tail = (base.paragraphs[0],)
@@ -346,8 +351,9 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
         numbers = " ".join(f"{n * n + 1000 * seed} {n * 37 + 5}" for n in range(10, 90))
         table = f"The counts of the season have to be read from left to right: {numbers}."
         yield "numbers", "alphabetic_words", replace(base, paragraphs=(*base.paragraphs[:2], table))
-        codes = " ".join(_german_compounds(seed))
-        yield "long_words", "mean_word_length", replace(base, paragraphs=(f"The list that was kept: {codes}.",))
+        codes = _german_compounds(seed)
+        rows = tuple(f"Then the list goes on to {' '.join(codes[n : n + 10])}." for n in range(0, 60, 10))
+        yield "long_words", "mean_word_length", replace(base, paragraphs=rows)
 
 
 def _german_compounds(seed: int) -> list[str]:
