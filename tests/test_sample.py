@@ -74,7 +74,9 @@ def test_warcio_reads_the_whole_files(planted: sample.Planted, name: str) -> Non
     from warcio.archiveiterator import ArchiveIterator
 
     with (planted.folder / name).open("rb") as stream:
-        read = [record.rec_headers.get_header("WARC-Record-ID").strip("<>") for record in ArchiveIterator(stream)]
+        read = [
+            record.rec_headers.get_header("WARC-Record-ID").strip("<>") for record in ArchiveIterator(stream)
+        ]
     assert read == [record.id for record in planted.records if record.file == name]
 
 

@@ -81,7 +81,9 @@ def chunked(body: bytes, size: int) -> bytes:
 
 def gzip_member(data: bytes, *, huffman: bool = False) -> bytes:
     """One gzip member without name and time, in stored blocks or one fixed-Huffman block."""
-    return _gzip_frame(deflate_huffman(data) if huffman else deflate_stored(data), zlib.crc32(data), len(data))
+    return _gzip_frame(
+        deflate_huffman(data) if huffman else deflate_stored(data), zlib.crc32(data), len(data)
+    )
 
 
 def zlib_stream(data: bytes) -> bytes:

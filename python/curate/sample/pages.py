@@ -109,7 +109,9 @@ def _top(chrome: Chrome, site: str) -> str:
 
 def _bottom(chrome: Chrome) -> str:
     links = "".join(f'<a href="/{n}">{escape(item)}</a> ' for n, item in enumerate(chrome.menu))
-    return f'<footer class="footer"><nav>{links}</nav><small>© 2024. {escape(chrome.footer)}</small></footer>\n'
+    return (
+        f'<footer class="footer"><nav>{links}</nav><small>© 2024. {escape(chrome.footer)}</small></footer>\n'
+    )
 
 
 def _paragraphs(article: Article) -> str:

@@ -1,5 +1,6 @@
 """What is planted in the sample crawl: every record, with the fate it should meet and the facts behind it."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,8 +55,6 @@ class Record:
 
 def shingles(text: str) -> set[tuple[str, ...]]:
     r"""The distinct runs of five words, where words are `\w+` of the lower-cased text."""
-    import re
-
     words = re.findall(r"\w+", text.lower())
     return {tuple(words[i : i + SHINGLE_WORDS]) for i in range(len(words) - SHINGLE_WORDS + 1)}
 
@@ -80,7 +79,9 @@ def plain_records() -> list[Record]:
     names = list(TEMPLATES)
     for language in PLAIN_PAGES:
         for number, article in enumerate(plain_articles(language)):
-            found.append(page("prose", f"{language}-{number:03d}", article, template=names[number % len(names)]))
+            found.append(
+                page("prose", f"{language}-{number:03d}", article, template=names[number % len(names)])
+            )
     return found
 
 
@@ -234,7 +235,11 @@ def _variant(article: Article, low: float, high: float) -> tuple[Article, float]
 def pii_values() -> dict[str, tuple[str, ...]]:
     """The planted personal data by kind."""
     return {
-        "email": ("greta.holm@mail.example.org", "o.ferrier+notes@lists.example.net", "sales@shop.example.com"),
+        "email": (
+            "greta.holm@mail.example.org",
+            "o.ferrier+notes@lists.example.net",
+            "sales@shop.example.com",
+        ),
         "ipv4": ("45.83.117.204", "91.198.60.77"),
         "ipv6": ("2a03:b0c0:3:d0::1af1:7001", "2606:4c40:10:2::5d"),
         "phone": ("+44 20 7946 0958", "+1 (212) 555-0147", "+49 30 23125 148"),
@@ -277,7 +282,9 @@ def _pii() -> Iterator[Record]:
             number += 1
     email, phone = pii_values()["email"][0], pii_values()["phone"][2]
     article = compose("de", "garten", 2100)
-    article = _with(article, f"Wer Setzlinge tauschen möchte, schreibt an {email} oder ruft an unter {phone}.")
+    article = _with(
+        article, f"Wer Setzlinge tauschen möchte, schreibt an {email} oder ruft an unter {phone}."
+    )
     facts = {"pii": [{"kind": "email", "value": email}, {"kind": "phone", "value": phone}]}
     yield page("pii", f"{number:02d}", article, details=facts)
 
@@ -302,9 +309,7 @@ def _quoting(item: EvalItem, number: int, words: int) -> Record:
     label, article = f"{number:02d}", _with(_english(3000 + number), sentence)
     if len(quote) < 13:
         return page("eval_control", label, article, details=facts)
-    return page(
-        "eval_passage", label, article, stage="contamination", reason="contaminated", details=facts
-    )
+    return page("eval_passage", label, article, stage="contamination", reason="contaminated", details=facts)
 
 
 def _bad_quality() -> Iterator[Record]:
@@ -334,7 +339,9 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
         sentences = [s.rstrip(".") for p in base.paragraphs for s in p.split(". ")]
         tagged = tuple(" ".join("#" + w for w in s.split()[:4]) + f" {s}." for s in sentences)
         yield "hashtags", "hash_ratio", replace(base, paragraphs=tagged)
-        dotted = tuple(" ".join(f"{w}..." if n % 5 == 4 else w for n, w in enumerate(s.split())) for s in sentences)
+        dotted = tuple(
+            " ".join(f"{w}..." if n % 5 == 4 else w for n, w in enumerate(s.split())) for s in sentences
+        )
         yield "ellipses", "ellipsis_ratio", replace(base, paragraphs=tuple(f"{s}." for s in dotted))
         yield "bullets", "bullet_lines", replace(base, paragraphs=tuple(f"• {s}." for s in sentences))
         paired = tuple(". ".join(sentences[n : n + 3]) for n in range(0, len(sentences), 3))
@@ -345,7 +352,11 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
         yield "short_lines", "short_lines", replace(base, paragraphs=(*short, *tail))
         lorem = _with(base, "Lorem ipsum dolor sit amet, consectetur adipiscing elit.")
         yield "lorem_ipsum", "lorem_ipsum", lorem
-        yield "curly_bracket", "curly_bracket", _with(base, "The template still said {name} where a name was meant.")
+        yield (
+            "curly_bracket",
+            "curly_bracket",
+            _with(base, "The template still said {name} where a name was meant."),
+        )
         long = ", ".join(s[0].lower() + s[1:] for s in sentences).replace("?", ",") + "."
         yield "few_sentences", "min_sentences", replace(base, paragraphs=(long,))
         numbers = " ".join(f"{n * n + 1000 * seed} {n * 37 + 5}" for n in range(10, 90))
@@ -357,7 +368,13 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
 
 
 def _german_compounds(seed: int) -> list[str]:
-    heads = ("donaudampfschifffahrts", "kraftfahrzeugs", "grundstücksverkehrs", "lebensversicherungs", "hochwasser")
+    heads = (
+        "donaudampfschifffahrts",
+        "kraftfahrzeugs",
+        "grundstücksverkehrs",
+        "lebensversicherungs",
+        "hochwasser",
+    )
     tails = ("gesellschaftskapitän", "genehmigungsbehörde", "ausschussvorsitzende", "schutzmaßnahmen")
     ends = ("witwe", "mütze", "treffen", "verordnung")
     return [heads[(n + seed) % 5] + tails[n % 4] + ends[n // 20] for n in range(60)]
@@ -373,7 +390,12 @@ def _bad_urls() -> Iterator[Record]:
     for number, host in enumerate(("", "www.", "deep.sub.")):
         url = f"http://{host}{BLOCKED_DOMAIN}/page/{number}"
         yield page(
-            "blocked_domain", str(number), _english(4110 + number), url=url, stage="url", reason="blocked_domain"
+            "blocked_domain",
+            str(number),
+            _english(4110 + number),
+            url=url,
+            stage="url",
+            reason="blocked_domain",
         )
 
 
@@ -422,7 +444,13 @@ def _not_pages() -> Iterator[Record]:
         yield _bare("request", str(number), "request", request, "record_type", kind, f"{site}/{number}")
         fields = b"fetchTimeMs: 120\r\n"
         yield _bare(
-            "metadata", str(number), "metadata", fields, "record_type", "application/warc-fields", f"{site}/{number}"
+            "metadata",
+            str(number),
+            "metadata",
+            fields,
+            "record_type",
+            "application/warc-fields",
+            f"{site}/{number}",
         )
         answer = b"HTTP/1.1 304 Not Modified\r\nServer: sample\r\n\r\n"
         kind = "application/http; msgtype=response"
@@ -437,10 +465,18 @@ def _not_pages() -> Iterator[Record]:
     for number, status in enumerate(statuses):
         extra = (("Location", f"{site}/new"),) if status.startswith("301") else ()
         message = archive.http(html, status=status, headers=extra)
-        yield _bare("status", str(number), "response", message, "http_status", response, f"{site}/gone/{number}")
+        yield _bare(
+            "status", str(number), "response", message, "http_status", response, f"{site}/gone/{number}"
+        )
     for number in range(2):
         yield _bare(
-            "empty_body", str(number), "response", archive.http(b""), "empty", response, f"{site}/empty/{number}"
+            "empty_body",
+            str(number),
+            "response",
+            archive.http(b""),
+            "empty",
+            response,
+            f"{site}/empty/{number}",
         )
     bomb = archive.gzip_bomb(BOMB_BYTES)
     message = archive.http(bomb, headers=(("Content-Encoding", "gzip"),))
@@ -473,7 +509,9 @@ JAPANESE = (
 
 
 def _charsets() -> Iterator[Record]:
-    def made(label: str, title: str, paragraphs: tuple[str, ...], lang: str, charset: str, meta: str, header: str) -> Record:
+    def made(
+        label: str, title: str, paragraphs: tuple[str, ...], lang: str, charset: str, meta: str, header: str
+    ) -> Record:
         shell = Article("en" if lang in {"ru", "ja"} else lang, "charset", title, paragraphs)
         html = render(shell, "forum", label, charset=meta)
         if lang in {"ru", "ja"}:
