@@ -20,8 +20,8 @@ EXPECTED_KINDS = {
     "prose", "exact_duplicate", "near_duplicate", "similar_control", "duplicate_original", "pii", "eval_passage",
     "eval_control", "short", "spam", "duplicate_lines", "hashtags", "ellipses", "bullets", "no_punctuation",
     "short_lines", "lorem_ipsum", "curly_bracket", "few_sentences", "numbers", "long_words", "adult_url",
-    "blocked_domain", "opt_out", "opt_in_control", "warcinfo", "request", "metadata", "revisit", "mime", "status",
-    "empty_body", "bomb", "charset", "coding", "truncated", "repeated_id", "repeated_id_original",
+    "blocked_domain", "opt_out", "opt_in_control", "warcinfo", "request", "metadata", "revisit", "mime",
+    "status", "empty_body", "bomb", "charset", "coding", "truncated", "repeated_id", "repeated_id_original",
     "beside_damage", "broken_gzip", "lying_length", "cut_file",
 }  # fmt: skip
 

@@ -44,6 +44,7 @@ class Planted:
         records: every record in file order.
         evals: the mini evaluation set in `evals.jsonl`.
         blocked_domains: to be given to a URL filter.
+
     """
 
     folder: Path
@@ -68,6 +69,7 @@ def write_sample(folder: Path) -> Planted:
 
     Raises:
         OSError: the folder cannot be written.
+
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,6 +100,7 @@ def sample_texts(language: str) -> list[str]:
 
     Raises:
         ValueError: the sample has no pages in that language.
+
     """
     if language not in LANGUAGES:
         raise ValueError(f"no sample prose in {language!r}; there is {', '.join(LANGUAGES)}")

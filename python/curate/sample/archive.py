@@ -45,6 +45,7 @@ def record(
         headers: further WARC headers.
         claimed_length: a Content-Length that lies; None = the true one.
         version: of the WARC format.
+
     """
     digest = base64.b32encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
     fields = [("WARC-Type", kind), ("WARC-Record-ID", identifier), ("WARC-Date", DATE)]

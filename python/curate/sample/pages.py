@@ -84,6 +84,7 @@ def render(article: Article, template: str, site: str, *, charset: str = "utf-8"
         site: the site's name.
         charset: what the page declares; empty = nothing.
         head: further markup for `<head>`.
+
     """
     chrome = CHROME[article.language]
     meta = f'<meta charset="{charset}">\n' if charset else ""

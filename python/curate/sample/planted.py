@@ -33,6 +33,7 @@ class Record:
         warc: the whole record, uncompressed.
         file: name of the file it was written to.
         damage: how its compressed member is to be harmed: `flip`, `cut`, or nothing.
+
     """
 
     id: str
