@@ -16,7 +16,7 @@ from curate.io.reader import (
     BATCH_ROWS,
     REPEATED_ID,
     REPEATED_ID_TEXT,
-    Damaged,
+    DamagedError,
     FirstOfEachId,
     InputFile,
     Reader,
@@ -186,7 +186,7 @@ def _lines(file: InputFile, limit: int) -> Iterator[tuple[int, bytes | str]]:
     while True:
         try:
             data = next(content, None)
-        except Damaged as error:
+        except DamagedError as error:
             damage, data = str(error), None
         if data is None:
             break

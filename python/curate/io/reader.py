@@ -1,7 +1,8 @@
 """What all readers share: which files, which rows, and that every record found is exactly one row.
 
-One input file is one shard. A reader yields outcomes: batches with a reason for each row that should not go on. A
-damaged region of a file is a row too, with one of the reasons in `damage`, which mark the shard as quarantined.
+One input file is one shard. A reader yields outcomes: batches with a reason for each row that should not go
+on. A damaged region of a file is a row too, with one of the reasons in `damage`, which mark the shard as
+quarantined.
 """
 
 import dataclasses
@@ -39,7 +40,7 @@ class InputFile:
     Attributes:
         path: path or URL.
         size: bytes, None where the file system does not say.
-        stamp: changes when the content does: an ETag, checksum or modification time as the file system gives it.
+        stamp: changes when the content does: ETag, checksum or modification time, as the file system gives it.
     """
 
     path: str
@@ -95,7 +96,7 @@ class Reader(ABC):
         return tuple(found[path] for path in sorted(found))
 
     def identity(self) -> dict[str, Any]:
-        """What the fingerprint covers: every parameter but the list of files, whose stamps are recorded apart."""
+        """What the fingerprint covers: every parameter but the files, whose stamps are recorded apart."""
         fields = {
             f.name: jsonable(getattr(self, f.name))
             for f in dataclasses.fields(self)  # type: ignore[arg-type]
@@ -175,8 +176,7 @@ def _stamp(info: Mapping[str, Any]) -> str:
 
 def open_file(file: InputFile) -> IO[bytes]:
     """The file's bytes as stored, without any decompression."""
-    opened = fsspec.open(file.path, "rb").open()
-    return opened  # type: ignore[no-any-return]
+    return fsspec.open(file.path, "rb").open()  # type: ignore[no-any-return]
 
 
 def chunks(file: InputFile) -> Iterator[bytes]:
@@ -186,7 +186,7 @@ def chunks(file: InputFile) -> Iterator[bytes]:
             yield data
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """Compressed bytes that cannot be read on; the message is the reason."""
 
 
@@ -194,7 +194,7 @@ def plain_chunks(file: InputFile) -> Iterator[bytes]:
     """The file's content in pieces: gzip and zstd are undone, told by their magic bytes.
 
     Raises:
-        Damaged: with `corrupt_member` or `cut_short`, after everything readable was given.
+        DamagedError: with `corrupt_member` or `cut_short`, after everything readable was given.
     """
     pieces = chunks(file)
     first = next(pieces, b"")
@@ -221,7 +221,7 @@ def _gunzip(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 out = inflate.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
-                raise Damaged("corrupt_member") from error
+                raise DamagedError("corrupt_member") from error
             started = True
             if out:
                 yield out
@@ -232,7 +232,7 @@ def _gunzip(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
         if not data:
             break
     if started and not inflate.eof:
-        raise Damaged("cut_short")
+        raise DamagedError("cut_short")
 
 
 def _unzstd(file: InputFile) -> Iterator[bytes]:
@@ -242,7 +242,7 @@ def _unzstd(file: InputFile) -> Iterator[bytes]:
                 data = plain.read(CHUNK_BYTES)
             except OSError as error:
                 cut = "truncated" in str(error).lower()
-                raise Damaged("cut_short" if cut else "corrupt_member") from error
+                raise DamagedError("cut_short" if cut else "corrupt_member") from error
             if not data:
                 return
             yield data

@@ -3,6 +3,7 @@
 After damage the parser goes on at the next readable member or record; see `rust/warc`.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -124,8 +125,8 @@ def read_warc(
     Args:
         urls: paths, fsspec URLs and patterns.
         record_types: WARC-Type values wanted; None = all.
-        mime_types: wanted values of WARC-Identified-Payload-Type, else of the HTTP Content-Type, else as sniffed
-            from the body; None = all. WET records are text/plain.
+        mime_types: wanted values of WARC-Identified-Payload-Type, else of the HTTP Content-Type, else as
+            sniffed from the body; None = all. WET records are text/plain.
         statuses: HTTP statuses wanted; None = all. Records without an HTTP header pass.
         max_payload_bytes: longest record kept; memory is bounded by it.
         max_document_bytes: longest body once its transfer and content codings are undone (trafilatura's own
@@ -153,9 +154,7 @@ def _repeat(value: str, batch: pa.RecordBatch) -> pa.Array:
 
 
 def _is_arc(stream: IO[bytes]) -> bool:
-    """Does the file start with `filedesc://`, perhaps inside gzip?"""
-    import zlib
-
+    """True where the file starts with `filedesc:`, perhaps inside gzip."""
     head = stream.read(4096)
     if head.startswith(b"\x1f\x8b"):
         try:
