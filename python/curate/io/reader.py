@@ -40,7 +40,7 @@ class InputFile:
     Attributes:
         path: path or URL.
         size: bytes, None where the file system does not say.
-        stamp: changes when the content does: ETag, checksum or modification time, as the file system gives it.
+        stamp: changes when the content does; ETag, checksum or modification time as the system gives it.
     """
 
     path: str

@@ -180,10 +180,11 @@ def _from_arc(reader: ReadWarc, file: InputFile) -> Iterator[pa.RecordBatch]:
         try:
             records = ArchiveIterator(stream, arc2warc=True)
             for record in records:
-                at = records.get_record_offset()
                 block = record.raw_stream.read(reader.max_payload_bytes + 1)
-                cut = len(block) < (record.length or 0) <= reader.max_payload_bytes
-                if cut:
+                # The iterator reads the record to its end to tell where it began.
+                left = getattr(record.raw_stream, "limit", 0)
+                at = records.get_record_offset()
+                if left > 0 and len(block) <= reader.max_payload_bytes:
                     damage = "cut_short"
                     break
                 head = record.http_headers.to_str().rstrip("\r\n") + "\r\n\r\n" if record.http_headers else ""
