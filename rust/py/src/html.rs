@@ -25,16 +25,25 @@ fn check_lengths(expected: usize, found: &[usize]) -> PyResult<()> {
 
 fn to_struct(columns: Vec<(&str, ArrayRef)>) -> PyResult<PyArray> {
     let (names, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-    let fields: Vec<Field> =
-        names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> = names
+        .iter()
+        .zip(&arrays)
+        .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
+        .collect();
     let result = StructArray::try_new(fields.into(), arrays, None).map_err(to_py_error)?;
     Ok(to_python(Arc::new(result)))
 }
 
 /// Decodes pages; a null payload gives null fields.
 #[pyfunction]
-fn decode_html(py: Python<'_>, payloads: PyArray, content_types: PyArray, urls: PyArray) -> PyResult<PyArray> {
-    let (payloads, types, urls) = (large_binaries(payloads)?, large_strings(content_types)?, large_strings(urls)?);
+fn decode_html(
+    py: Python<'_>,
+    payloads: PyArray,
+    content_types: PyArray,
+    urls: PyArray,
+) -> PyResult<PyArray> {
+    let (payloads, types, urls) =
+        (large_binaries(payloads)?, large_strings(content_types)?, large_strings(urls)?);
     check_lengths(payloads.len(), &[types.len(), urls.len()])?;
     let (mut text, mut encoding) = (LargeStringBuilder::new(), StringBuilder::new());
     let mut replacements = Int32Builder::new();

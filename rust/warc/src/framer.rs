@@ -95,12 +95,30 @@ const DROP_BYTES: usize = 1 << 20;
 enum State {
     Boundary,
     /// `from` is where the garbage starts; `read` is where the search goes on.
-    Garbage { from: u64 },
+    Garbage {
+        from: u64,
+    },
     /// `scan` = start of the first header line not looked at yet.
-    Head { scan: usize },
+    Head {
+        scan: usize,
+    },
     /// `at` = where the record began in the member; while it is being skipped `read` moves on without it.
-    Block { fields: Fields, at: u64, start: usize, declared: Option<u64>, scan: usize, skipping: Option<Flaw> },
-    Held { fields: Fields, at: u64, start: usize, end: usize, next: usize, flaw: Option<Flaw> },
+    Block {
+        fields: Fields,
+        at: u64,
+        start: usize,
+        declared: Option<u64>,
+        scan: usize,
+        skipping: Option<Flaw>,
+    },
+    Held {
+        fields: Fields,
+        at: u64,
+        start: usize,
+        end: usize,
+        next: usize,
+        flaw: Option<Flaw>,
+    },
 }
 
 /// Positions are indices into `buffer`; `dropped + index` is the position in the member.
@@ -403,7 +421,9 @@ impl Framer {
             Some(end) if end <= next && self.buffer[end..next].trim_ascii_end().len() <= LENGTH_SLACK => {
                 self.hold(start, end, next, None)
             }
-            Some(end) if end > trimmed && end - trimmed <= LENGTH_SLACK => self.hold(start, trimmed, next, None),
+            Some(end) if end > trimmed && end - trimmed <= LENGTH_SLACK => {
+                self.hold(start, trimmed, next, None)
+            }
             Some(_) => self.hold(start, trimmed, next, Some(Flaw::BadLength)),
         }
     }
@@ -424,7 +444,9 @@ impl Framer {
 
     fn release(&mut self, next: usize, sink: &mut dyn FnMut(Event<'_>)) {
         let (offset, inner) = self.place(self.pending());
-        if let State::Held { fields, start, end, flaw, .. } = std::mem::replace(&mut self.state, State::Boundary) {
+        if let State::Held { fields, start, end, flaw, .. } =
+            std::mem::replace(&mut self.state, State::Boundary)
+        {
             let block = &self.buffer[start..end];
             sink(Event::Record { offset, inner, fields: &fields, block, flaw });
         }
@@ -441,7 +463,9 @@ fn skip_line_ends(bytes: &[u8], mut at: usize) -> usize {
 
 /// Length of `block` without one blank line, or one line end, at its end.
 fn trim_blank_line(block: &[u8]) -> usize {
-    let trim = |block: &'_ [u8]| block.len() - usize::from(block.ends_with(b"\n")) * (1 + usize::from(block.ends_with(b"\r\n")));
+    let trim = |block: &'_ [u8]| {
+        block.len() - usize::from(block.ends_with(b"\n")) * (1 + usize::from(block.ends_with(b"\r\n")))
+    };
     let once = trim(block);
     trim(&block[..once])
 }
