@@ -1,7 +1,8 @@
 """What all readers share: which files, which rows, and that every record found is exactly one row.
 
-One input file is one shard. A reader yields outcomes: batches with a reason for each row that should not go on. A
-damaged region of a file is a row too, with one of the reasons in `damage`, which mark the shard as quarantined.
+One input file is one shard. A reader yields outcomes: batches with a reason for each row that should not go
+on. A damaged region of a file is a row too, with one of the reasons in `damage`, which mark the shard as
+quarantined.
 """
 
 import dataclasses
@@ -39,7 +40,7 @@ class InputFile:
     Attributes:
         path: path or URL.
         size: bytes, None where the file system does not say.
-        stamp: changes when the content does: an ETag, checksum or modification time as the file system gives it.
+        stamp: changes when the content does; ETag, checksum or modification time as the system gives it.
     """
 
     path: str
@@ -95,7 +96,7 @@ class Reader(ABC):
         return tuple(found[path] for path in sorted(found))
 
     def identity(self) -> dict[str, Any]:
-        """What the fingerprint covers: every parameter but the list of files, whose stamps are recorded apart."""
+        """What the fingerprint covers: every parameter but the files, whose stamps are recorded apart."""
         fields = {
             f.name: jsonable(getattr(self, f.name))
             for f in dataclasses.fields(self)  # type: ignore[arg-type]
@@ -130,7 +131,9 @@ def list_files(url: str) -> list[InputFile]:
         entries = system.glob(path, detail=True)
         infos = [info for _, info in sorted(entries.items()) if info["type"] == "file"]
         if not infos:
-            raise _missing(f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone")
+            raise _missing(
+                f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone"
+            )
     else:
         try:
             info = system.info(path)
@@ -139,7 +142,9 @@ def list_files(url: str) -> list[InputFile]:
         if info["type"] == "directory":
             raise CurateError(f"{url} is a folder", hint=f"name its files, e.g. {url.rstrip('/')}/*")
         infos = [info]
-    return [InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos]
+    return [
+        InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos
+    ]
 
 
 def _missing(message: str, hint: str) -> FileNotFoundError:
@@ -153,7 +158,17 @@ def _full_path(system: Any, url: str, path: str) -> str:
 
 
 def _stamp(info: Mapping[str, Any]) -> str:
-    for key in ("ETag", "etag", "checksum", "md5Hash", "mtime_ns", "LastModified", "last_modified", "mtime", "updated"):
+    for key in (
+        "ETag",
+        "etag",
+        "checksum",
+        "md5Hash",
+        "mtime_ns",
+        "LastModified",
+        "last_modified",
+        "mtime",
+        "updated",
+    ):
         if info.get(key) is not None:
             return f"{info.get('size')}-{info[key]}"
     return str(info.get("size"))
@@ -161,8 +176,7 @@ def _stamp(info: Mapping[str, Any]) -> str:
 
 def open_file(file: InputFile) -> IO[bytes]:
     """The file's bytes as stored, without any decompression."""
-    opened = fsspec.open(file.path, "rb").open()
-    return opened  # type: ignore[no-any-return]
+    return fsspec.open(file.path, "rb").open()  # type: ignore[no-any-return]
 
 
 def chunks(file: InputFile) -> Iterator[bytes]:
@@ -172,7 +186,7 @@ def chunks(file: InputFile) -> Iterator[bytes]:
             yield data
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """Compressed bytes that cannot be read on; the message is the reason."""
 
 
@@ -180,7 +194,7 @@ def plain_chunks(file: InputFile) -> Iterator[bytes]:
     """The file's content in pieces: gzip and zstd are undone, told by their magic bytes.
 
     Raises:
-        Damaged: with `corrupt_member` or `cut_short`, after everything readable was given.
+        DamagedError: with `corrupt_member` or `cut_short`, after everything readable was given.
     """
     pieces = chunks(file)
     first = next(pieces, b"")
@@ -207,7 +221,7 @@ def _gunzip(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 out = inflate.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
-                raise Damaged("corrupt_member") from error
+                raise DamagedError("corrupt_member") from error
             started = True
             if out:
                 yield out
@@ -218,7 +232,7 @@ def _gunzip(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
         if not data:
             break
     if started and not inflate.eof:
-        raise Damaged("cut_short")
+        raise DamagedError("cut_short")
 
 
 def _unzstd(file: InputFile) -> Iterator[bytes]:
@@ -228,7 +242,7 @@ def _unzstd(file: InputFile) -> Iterator[bytes]:
                 data = plain.read(CHUNK_BYTES)
             except OSError as error:
                 cut = "truncated" in str(error).lower()
-                raise Damaged("cut_short" if cut else "corrupt_member") from error
+                raise DamagedError("cut_short" if cut else "corrupt_member") from error
             if not data:
                 return
             yield data

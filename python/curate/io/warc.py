@@ -3,6 +3,7 @@
 After damage the parser goes on at the next readable member or record; see `rust/warc`.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -124,8 +125,8 @@ def read_warc(
     Args:
         urls: paths, fsspec URLs and patterns.
         record_types: WARC-Type values wanted; None = all.
-        mime_types: wanted values of WARC-Identified-Payload-Type, else of the HTTP Content-Type, else as sniffed
-            from the body; None = all. WET records are text/plain.
+        mime_types: wanted values of WARC-Identified-Payload-Type, else of the HTTP Content-Type, else as
+            sniffed from the body; None = all. WET records are text/plain.
         statuses: HTTP statuses wanted; None = all. Records without an HTTP header pass.
         max_payload_bytes: longest record kept; memory is bounded by it.
         max_document_bytes: longest body once its transfer and content codings are undone (trafilatura's own
@@ -153,9 +154,7 @@ def _repeat(value: str, batch: pa.RecordBatch) -> pa.Array:
 
 
 def _is_arc(stream: IO[bytes]) -> bool:
-    """Does the file start with `filedesc://`, perhaps inside gzip?"""
-    import zlib
-
+    """True where the file starts with `filedesc:`, perhaps inside gzip."""
     head = stream.read(4096)
     if head.startswith(b"\x1f\x8b"):
         try:
@@ -181,14 +180,17 @@ def _from_arc(reader: ReadWarc, file: InputFile) -> Iterator[pa.RecordBatch]:
         try:
             records = ArchiveIterator(stream, arc2warc=True)
             for record in records:
-                at = records.get_record_offset()
                 block = record.raw_stream.read(reader.max_payload_bytes + 1)
-                cut = len(block) < (record.length or 0) <= reader.max_payload_bytes
-                if cut:
+                # The iterator reads the record to its end to tell where it began.
+                left = getattr(record.raw_stream, "limit", 0)
+                at = records.get_record_offset()
+                if left > 0 and len(block) <= reader.max_payload_bytes:
                     damage = "cut_short"
                     break
                 head = record.http_headers.to_str().rstrip("\r\n") + "\r\n\r\n" if record.http_headers else ""
-                pending.extend(pa.record_batch(b) for b in parser.feed(_as_warc(record, head, block, file, at)))
+                pending.extend(
+                    pa.record_batch(b) for b in parser.feed(_as_warc(record, head, block, file, at))
+                )
                 offsets.append(at)
                 at += 1
                 if len(offsets) >= BATCH_ROWS:
