@@ -29,7 +29,8 @@ def test_every_signal_has_a_unit() -> None:
 def test_text_stats_takes_lists_and_arrays() -> None:
     texts = ["One two. Three!", None]
     stats = text_stats(texts)
-    assert stats.equals(text_stats(pa.array(texts))) and stats.equals(text_stats(pa.chunked_array([texts])))
+    assert stats.equals(text_stats(pa.array(texts)))
+    assert stats.equals(text_stats(pa.chunked_array([texts])))
     assert stats.null_count == 0
     assert stats.field("n_words_and_marks").to_pylist() == [5, 0]
     with pytest.raises(TypeError):
