@@ -110,7 +110,7 @@ def fineweb(text: str, words: list[str]) -> dict[str, float]:
         "terminal_punctuation_line_ratio": sum(line.endswith((".", "!", "?")) for line in lines) / n,
         "short_line_ratio": sum(len(line) <= 30 for line in lines) / n,
         "repeated_line_char_ratio": duplicates(lines)[1] / max(len(text.replace("\n", "")), 1),
-        "newline_per_word": text.count("\n") / max(len(words), 1),
+        "newline_per_word": text.count("\n") / len(words) if words else 0,
     }
 
 
@@ -133,7 +133,19 @@ def c4_text(text: str) -> str:
 
 PIECES = st.sampled_from(
     "the of cat a # ... - Stop. it's . ! { 12 [1] [edit] javascript e.g. well-known".split()
-    + ["- item", "Lorem Ipsum", "use cookies", "\n", "\n\n", "\n\n\n", "\r\n", "\x0b", "  ", "x" * 31, "y" * 1001]
+    + [
+        "- item",
+        "Lorem Ipsum",
+        "use cookies",
+        "\n",
+        "\n\n",
+        "\n\n\n",
+        "\r\n",
+        "\x0b",
+        "  ",
+        "x" * 31,
+        "y" * 1001,
+    ]
 )
 TEXTS = st.lists(PIECES, max_size=60).map(" ".join) | st.lists(PIECES, max_size=30).map("".join)
 
