@@ -132,8 +132,25 @@ def c4_text(text: str) -> str:
 
 
 PIECES = st.sampled_from(
-    "the of cat a # ... - Stop. it's . ! { 12 [1] [edit] javascript e.g. well-known".split()
-    + [
+    [
+        "the",
+        "of",
+        "cat",
+        "a",
+        "#",
+        "...",
+        "-",
+        "Stop.",
+        "it's",
+        ".",
+        "!",
+        "{",
+        "12",
+        "[1]",
+        "[edit]",
+        "javascript",
+        "e.g.",
+        "well-known",
         "- item",
         "Lorem Ipsum",
         "use cookies",

@@ -85,8 +85,8 @@ def test_all_failures_are_recorded_in_the_order_of_the_table() -> None:
 
 def test_texts_that_break_rules() -> None:
     story = (
-        "Every morning the baker walks to the mill. He carries flour home before anyone wakes. On market days "
-        "his daughter comes along, and they talk of ships. Nobody in town has seen that many loaves. Rain or "
+        "Every morning the baker walks to the mill. He carries flour home before anyone wakes. On market "
+        "days his daughter comes along, and they talk of ships. Nobody in town has seen that many loaves. Rain or "
         "snow, there is bread on each table. People often ask what secret makes it rise."
     )
     assert reasons(GOPHER_REPETITION, "", "same words " * 50, story) == ["empty", "top_2gram", None]
@@ -100,7 +100,7 @@ def test_texts_that_break_rules() -> None:
         "Lorem Ipsum dolor",
         "if (a) { b }",
         "One. Two.",
-        "A. " * 4 + "B c. D. E. F. G. H. I j k. Lm n. Op.",
+        "One two. Three four! Five six? Seven eight. Nine ten.",
     ) == [
         "lorem_ipsum",
         "curly_bracket",
