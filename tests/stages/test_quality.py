@@ -85,9 +85,9 @@ def test_all_failures_are_recorded_in_the_order_of_the_table() -> None:
 
 def test_texts_that_break_rules() -> None:
     story = (
-        "Every morning the baker walks to the mill. He carries flour home before anyone wakes. On market "
-        "days his daughter comes along, and they talk of ships. Nobody in town has seen that many loaves. Rain or "
-        "snow, there is bread on each table. People often ask what secret makes it rise."
+        "Every morning the baker walks to the mill. He carries flour home before anyone wakes. "
+        "On market days his daughter comes along, and they talk of ships. Nobody in town has seen that many "
+        "loaves. Rain or snow, there is bread on each table. People often ask what secret makes it rise."
     )
     assert reasons(GOPHER_REPETITION, "", "same words " * 50, story) == ["empty", "top_2gram", None]
     assert reasons(GOPHER_QUALITY, "short", "zzz " * 60, story) == [
