@@ -18,7 +18,6 @@ from curate.stage import Stage
 from curate.stages.quality import C4Lines, Rules, TextStats, text_stats
 from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, RuleTable
 
-
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 POLICIES = (
     "terms of use",
@@ -111,7 +110,7 @@ def fineweb(text: str, words: list[str]) -> dict[str, float]:
         "terminal_punctuation_line_ratio": sum(line.endswith((".", "!", "?")) for line in lines) / n,
         "short_line_ratio": sum(len(line) <= 30 for line in lines) / n,
         "repeated_line_char_ratio": duplicates(lines)[1] / max(len(text.replace("\n", "")), 1),
-        "newline_per_word": text.count("\n") / max(len(words), 1),
+        "newline_per_word": text.count("\n") / len(words) if words else 0,
     }
 
 
@@ -141,29 +140,27 @@ PIECES = st.sampled_from(
         "#",
         "...",
         "-",
-        "- item",
         "Stop.",
         "it's",
-        "\n",
-        "\n\n",
-        "\n\n\n",
         ".",
         "!",
         "{",
         "12",
-        "x" * 31,
-    ]
-    + [
         "[1]",
         "[edit]",
         "javascript",
+        "e.g.",
+        "well-known",
+        "- item",
         "Lorem Ipsum",
         "use cookies",
+        "\n",
+        "\n\n",
+        "\n\n\n",
         "\r\n",
         "\x0b",
         "  ",
-        "e.g.",
-        "well-known",
+        "x" * 31,
         "y" * 1001,
     ]
 )

@@ -136,7 +136,16 @@ impl Specials {
         }
     }
 
+    /// Also with typographic apostrophes, where there are any.
     fn add(&mut self, parts: &[&str]) {
+        if parts.iter().any(|part| part.contains('\'')) {
+            let curly: Vec<String> = parts.iter().map(|part| part.replace('\'', "’")).collect();
+            self.add_as_printed(&curly.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        self.add_as_printed(parts);
+    }
+
+    fn add_as_printed(&mut self, parts: &[&str]) {
         let mut cuts = Cuts::default();
         for (cut, part) in cuts.iter_mut().zip(parts) {
             *cut = u8::try_from(part.len()).unwrap_or(u8::MAX);
@@ -165,6 +174,7 @@ mod tests {
             ("whatre", &[4, 2]),
             ("12a.m.", &[2, 4]),
             ("Mr.", &[3]),
+            ("don’t", &[2, 5]),
         ] {
             assert_eq!(ENGLISH.get(word), Some(parts), "{word}");
         }
