@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import PlanError
@@ -162,6 +162,7 @@ def test_near_dedup_is_brute_force_jaccard_and_greed(seed: int) -> None:
         assert decision["duplicates"] == list(expected.values()).count(name)
 
 
+@settings(max_examples=15)
 @given(data=st.data(), seed=st.integers(0, 5))
 def test_keepers_depend_on_the_set_of_documents_alone(data: st.DataObject, seed: int) -> None:
     documents = variants(seed, families=3, copies=4, length=30)
@@ -317,6 +318,16 @@ def test_bad_parameters_are_plan_errors_or_native_errors() -> None:
         ExactDedup(keep="best")  # type: ignore[arg-type]
 
 
+def test_batches_without_rows_pass_through_every_round() -> None:
+    empty = table([]).append_column(ROW, pa.array([], pa.int64()))
+    schema = empty.schema
+    for barrier in (ExactDedup(), ExactDedup(column="url"), NearDedup(keep="newest")):
+        first = barrier.rounds[0]
+        mapped = list(first.map([pa.RecordBatch.from_pylist([], schema)], 0, pa.table({})))
+        assert sum(t.num_rows for t in mapped) == 0
+        assert first.reduce(0, pa.concat_tables(mapped)).num_rows == 0
+
+
 def test_declarations() -> None:
     assert NearDedup(keep="newest").reads == {"id", "text", "date"}
     assert ExactDedup(column="url", keep="first").reads == {"id", "url"}
@@ -339,6 +350,14 @@ def test_licences(data_dir: Path) -> None:
     assert len(set(found) & set(truth)) >= 0.9 * len(truth)
 
 
+def alike(a: set[int], b: set[int], threshold: float) -> bool:
+    small, large = sorted((len(a), len(b)))
+    if not small or small < threshold * large:
+        return False
+    shared = len(a & b)
+    return shared >= threshold * (small + large - shared)
+
+
 def brute_force_real(documents: Sequence[Document], threshold: float) -> dict[str, object]:
     from curate import _native
 
@@ -349,7 +368,7 @@ def brute_force_real(documents: Sequence[Document], threshold: float) -> dict[st
     gone: dict[str, object] = {}
     for d in order:
         mine = by_id[d["id"]]
-        near = [k for k in survivors if mine and len(mine & by_id[k]) >= threshold * len(mine | by_id[k])]
+        near = [k for k in survivors if alike(mine, by_id[k], threshold)]
         if near:
             gone[str(d["id"])] = near[0]
         else:

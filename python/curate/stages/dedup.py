@@ -100,11 +100,11 @@ def _addresses(shard: int, rows: pa.Array) -> pa.Array:
 
 
 def _leading_word(hashes: pa.FixedSizeBinaryArray) -> npt.NDArray[np.uint64]:
-    """The first eight bytes of each 16-byte hash; 0 for a null one."""
+    """The first eight bytes of each 16-byte hash; none may be null."""
+    if len(hashes) == 0:
+        return np.zeros(0, np.uint64)
     words = np.frombuffer(hashes.buffers()[1], "<u8").reshape(-1, 2)
-    return np.where(
-        pc.is_valid(hashes).to_numpy(zero_copy_only=False), words[hashes.offset :][: len(hashes), 0], 0
-    )
+    return words[hashes.offset : hashes.offset + len(hashes), 0]
 
 
 def _located(addresses: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
