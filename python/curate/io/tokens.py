@@ -273,7 +273,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Where a file is written before it has its name; the same each time, so that a killed run leaves none."""
+    """Where a file is written before it has its name; the same each time: a killed run leaves none."""
     return path.with_name(f".{path.name}.tmp")
 
 
