@@ -6,13 +6,14 @@ import pickle
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curate.errors import CurateError, OutputError
 from curate.io import token_store
 from curate.io.permutation import Permutation
 from curate.io.token_dataset import TokenDataset
 from curate.io.tokens import TokenizerFacts, finish_split, write_token_shard
-from hypothesis import given
-from hypothesis import strategies as st
 
 VOCAB = 70_000
 
@@ -83,9 +84,7 @@ def test_permutation_mixes():
     assert (sent == other).sum() < 12
 
 
-@given(
-    st.lists(st.integers(0, 7), max_size=25), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4)
-)
+@given(st.lists(st.integers(0, 7), max_size=25), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4))
 def test_every_token_is_predicted_once(tmp_path_factory, lengths, seq_len, shards, rows_per_batch):
     folder = tmp_path_factory.mktemp("x")
     documents = numbered(lengths)

@@ -4,17 +4,19 @@ import hashlib
 import json
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curate.errors import OutputError
 from curate.io import tokens
 from curate.io.token_verify import verify_tokens
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, split_of, write_token_shard
-from hypothesis import given
-from hypothesis import strategies as st
 
 TYPES = [pa.uint16(), pa.uint32()]
 
@@ -46,7 +48,7 @@ def facts(vocab=10, eos=9):
     return TokenizerFacts(b'{"a": 1}', vocab, eos, lengths)
 
 
-def write_split(folder, rows, dtype=pa.uint16(), shards=2, rows_per_batch=4, tokenizer=None):  # noqa: B008
+def write_split(folder, rows, dtype=pa.uint16(), *, shards=2, rows_per_batch=4, tokenizer=None):  # noqa: B008
     folder.mkdir(parents=True)
     written = []
     for i in range(shards):
@@ -82,7 +84,7 @@ def test_bytes_depend_on_the_rows_alone(tmp_path_factory, rows, cuts, rows_per_b
         whole = write_token_shard(folder / "a", [rows_to_batch(rows)], pa.uint16(), rows_per_batch)
         edges = [0, *sorted(min(c, len(rows)) for c in cuts), len(rows)]
         big = rows_to_batch(rows, pa.large_list(pa.int64()))
-        parts = [big.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [big.slice(a, b - a) for a, b in pairwise(edges)]
         cut = write_token_shard(folder / "b", parts, pa.uint16(), rows_per_batch)
     assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
     assert {**whole, "file": "b"} == cut
@@ -206,9 +208,9 @@ def test_content_digest_follows_order_and_tokenizer(tmp_path):
         write_split(tmp_path / "a", rows)["content_digest"],
         write_split(tmp_path / "b", rows[::-1])["content_digest"],
         write_split(tmp_path / "c", rows, pa.uint32())["content_digest"],
-        write_split(
-            tmp_path / "d", rows, tokenizer=TokenizerFacts(b"other", 10, 9, np.ones(10))
-        )["content_digest"],
+        write_split(tmp_path / "d", rows, tokenizer=TokenizerFacts(b"other", 10, 9, np.ones(10)))[
+            "content_digest"
+        ],
     }
     assert len(digests) == 4
     assert write_split(tmp_path / "e", rows)["content_digest"] in digests
@@ -244,7 +246,11 @@ def flip(path, at=-40):
     ("name", "spoil", "problem"),
     [
         ("data-00000-of-00002.arrow", flip, "not those of the manifest"),
-        ("data-00000-of-00002.arrow", lambda p: p.write_bytes(p.read_bytes()[:-9]), "not those of the manifest"),
+        (
+            "data-00000-of-00002.arrow",
+            lambda p: p.write_bytes(p.read_bytes()[:-9]),
+            "not those of the manifest",
+        ),
         ("data-00001-of-00002.arrow", Path.unlink, "missing"),
         ("index.npy", lambda p: flip(p, -50), "not those of the manifest"),
         ("token_bytes.npy", flip, "not those of the manifest"),

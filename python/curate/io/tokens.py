@@ -273,8 +273,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Where a file is written before it has its name."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Where a file is written before it has its name; the same each time: a killed run leaves none."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 def _sync_folder(folder: Path) -> None:

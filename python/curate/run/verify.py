@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from curate.errors import OutputError
 from curate.io.atomic import sha256_of
-from curate.io.tokens import verify_tokens
+from curate.io.token_verify import verify_tokens
 from curate.report import Ledger, Report, totals
 from curate.run.finish import read_manifest
 from curate.run.layout import Layout

@@ -35,7 +35,7 @@ def save_checkpoint(folder: Path, step: int, model: Decoder, optimizer: Any, fac
         for key, value in optimizer.state.get(weight, {}).items():
             arrays[f"adamw {key} {name}"] = value.detach().cpu().numpy()
     path = folder / f"step-{step:08d}.npz"
-    temporary = folder / f".{path.name}.{os.getpid()}.tmp"
+    temporary = folder / f".{path.name}.tmp"
     try:
         with temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
