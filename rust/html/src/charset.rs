@@ -8,8 +8,7 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, REPLACEMENT, SHIFT_JIS, UTF_8, UTF_16BE,
-    UTF_16LE,
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, REPLACEMENT, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE,
 };
 
 use crate::prescan::{charset_parameter, prescan};
@@ -78,15 +77,13 @@ fn detect(bytes: &[u8], tld: Option<&str>) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes, true);
     // The detector panics on anything but a lower-case label.
-    let tld =
-        tld.filter(|tld| tld.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+    let tld = tld.filter(|tld| tld.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
     detector.guess(tld.map(str::as_bytes), Utf8Detection::Deny)
 }
 
 fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
     let (text, had_errors) = encoding.decode_without_bom_handling(bytes);
-    let replacements =
-        if had_errors { text.chars().filter(|&c| c == char::REPLACEMENT_CHARACTER).count() } else { 0 };
+    let replacements = if had_errors { text.chars().filter(|&c| c == char::REPLACEMENT_CHARACTER).count() } else { 0 };
     Decoded { text: text.into_owned(), encoding: encoding.name(), replacements }
 }
 
@@ -113,10 +110,7 @@ mod tests {
     #[test]
     fn the_order_is_mark_header_meta_detection() {
         let meta = b"<meta charset=koi8-r>\xc1";
-        assert_eq!(
-            encoding(&[b"\xef\xbb\xbf", &meta[..]].concat(), Some("text/html; charset=big5")),
-            "UTF-8"
-        );
+        assert_eq!(encoding(&[b"\xef\xbb\xbf", &meta[..]].concat(), Some("text/html; charset=big5")), "UTF-8");
         assert_eq!(encoding(meta, Some("text/html; Charset=\"ISO-8859-1\"")), "windows-1252");
         assert_eq!(encoding(meta, Some("text/html; charset=nonsense")), "KOI8-R");
         assert_eq!(encoding(meta, None), "KOI8-R");
@@ -139,19 +133,14 @@ mod tests {
     #[test]
     fn a_page_cut_inside_a_character_stays_utf8() {
         let decoded = decode("caf\u{e9} \u{65e5}".as_bytes().split_last().unwrap().1, None, None);
-        assert_eq!(
-            (decoded.text.as_str(), decoded.encoding, decoded.replacements),
-            ("caf\u{e9} \u{fffd}", "UTF-8", 1)
-        );
+        assert_eq!((decoded.text.as_str(), decoded.encoding, decoded.replacements), ("caf\u{e9} \u{fffd}", "UTF-8", 1));
     }
 
     #[test]
     fn detection_finds_legacy_text() {
         let japanese = "これは日本語の文章です。文字コードの自動判別を試します。";
         let russian = "Это русский текст, кодировка которого нигде не указана.";
-        for (text, legacy) in
-            [(japanese, SHIFT_JIS), (japanese, EUC_JP), (russian, encoding_rs::WINDOWS_1251)]
-        {
+        for (text, legacy) in [(japanese, SHIFT_JIS), (japanese, EUC_JP), (russian, encoding_rs::WINDOWS_1251)] {
             let decoded = decode(&legacy.encode(text).0, None, None);
             assert_eq!((decoded.text.as_str(), decoded.encoding), (text, legacy.name()));
         }

@@ -10,20 +10,8 @@ const HEAD_BYTES: usize = 256 << 10;
 /// Crawlers that collect training data; what is addressed to them counts like what is addressed to all.
 /// From the robots.txt agents documented by their operators as of 2025.
 const AGENTS: [&str; 14] = [
-    "robots",
-    "ccbot",
-    "gptbot",
-    "google-extended",
-    "claudebot",
-    "anthropic-ai",
-    "applebot-extended",
-    "bytespider",
-    "meta-externalagent",
-    "facebookbot",
-    "perplexitybot",
-    "cohere-ai",
-    "amazonbot",
-    "omgili",
+    "robots", "ccbot", "gptbot", "google-extended", "claudebot", "anthropic-ai", "applebot-extended", "bytespider",
+    "meta-externalagent", "facebookbot", "perplexitybot", "cohere-ai", "amazonbot", "omgili",
 ];
 
 /// Elements whose content is not markup.

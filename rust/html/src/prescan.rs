@@ -139,9 +139,7 @@ impl Iterator for Attributes<'_> {
         if self.peek()? == b'>' {
             return None;
         }
-        while self
-            .peek()
-            .is_some_and(|b| !(is_blank(b) || matches!(b, b'/' | b'>') || (b == b'=' && self.at > start)))
+        while self.peek().is_some_and(|b| !(is_blank(b) || matches!(b, b'/' | b'>') || (b == b'=' && self.at > start)))
         {
             self.at += 1;
         }

@@ -1,8 +1,97 @@
 //! Binding of `curate-html`.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use arrow_array::builder::{BooleanBuilder, Int32Builder, LargeStringBuilder, StringBuilder};
+use arrow_array::{Array, ArrayRef, LargeStringArray, StructArray};
+use arrow_schema::Field;
+use curate_html::{Declarations, declarations, decode, top_level_domain};
 use pyo3::prelude::*;
+use pyo3_arrow::PyArray;
+
+use crate::boundary::{for_each_row, large_binaries, large_strings, to_py_error, to_python};
+
+fn value(array: &LargeStringArray, row: usize) -> Option<&str> {
+    array.is_valid(row).then(|| array.value(row))
+}
+
+fn check_lengths(expected: usize, found: &[usize]) -> PyResult<()> {
+    if found.iter().any(|&length| length != expected) {
+        return Err(to_py_error("the arrays differ in length"));
+    }
+    Ok(())
+}
+
+fn to_struct(columns: Vec<(&str, ArrayRef)>) -> PyResult<PyArray> {
+    let (names, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let fields: Vec<Field> =
+        names.iter().zip(&arrays).map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let result = StructArray::try_new(fields.into(), arrays, None).map_err(to_py_error)?;
+    Ok(to_python(Arc::new(result)))
+}
+
+/// Decodes pages; a null payload gives null fields.
+#[pyfunction]
+fn decode_html(py: Python<'_>, payloads: PyArray, content_types: PyArray, urls: PyArray) -> PyResult<PyArray> {
+    let (payloads, types, urls) = (large_binaries(payloads)?, large_strings(content_types)?, large_strings(urls)?);
+    check_lengths(payloads.len(), &[types.len(), urls.len()])?;
+    let (mut text, mut encoding) = (LargeStringBuilder::new(), StringBuilder::new());
+    let mut replacements = Int32Builder::new();
+    for_each_row(py, payloads.len(), |row| {
+        if payloads.is_null(row) {
+            text.append_null();
+            encoding.append_null();
+            replacements.append_null();
+            return Ok::<_, Infallible>(());
+        }
+        let tld = value(&urls, row).and_then(top_level_domain);
+        let decoded = decode(payloads.value(row), value(&types, row), tld.as_deref());
+        text.append_value(decoded.text);
+        encoding.append_value(decoded.encoding);
+        replacements.append_value(i32::try_from(decoded.replacements).unwrap_or(i32::MAX));
+        Ok(())
+    })?;
+    to_struct(vec![
+        ("text", Arc::new(text.finish())),
+        ("encoding", Arc::new(encoding.finish())),
+        ("replacements", Arc::new(replacements.finish())),
+    ])
+}
+
+/// What pages declare about their use; a null payload still has its headers.
+#[pyfunction]
+fn page_declarations(py: Python<'_>, payloads: PyArray, http_headers: PyArray) -> PyResult<PyArray> {
+    let (payloads, headers) = (large_binaries(payloads)?, large_strings(http_headers)?);
+    check_lengths(payloads.len(), &[headers.len()])?;
+    type Flag = (&'static str, fn(&Declarations) -> bool);
+    const FLAGS: [Flag; 6] = [
+        ("noai", |found| found.noai),
+        ("noimageai", |found| found.noimageai),
+        ("noindex", |found| found.noindex),
+        ("nofollow", |found| found.nofollow),
+        ("noarchive", |found| found.noarchive),
+        ("tdm_reservation", |found| found.tdm_reservation),
+    ];
+    let mut builders: Vec<BooleanBuilder> = FLAGS.iter().map(|_| BooleanBuilder::new()).collect();
+    for_each_row(py, payloads.len(), |row| {
+        let page = if payloads.is_valid(row) { payloads.value(row) } else { b"" };
+        let found = declarations(page, value(&headers, row).unwrap_or(""));
+        for (builder, (_, flag)) in builders.iter_mut().zip(FLAGS) {
+            builder.append_value(flag(&found));
+        }
+        Ok::<_, Infallible>(())
+    })?;
+    let columns = FLAGS
+        .iter()
+        .zip(&mut builders)
+        .map(|((name, _), builder)| (*name, Arc::new(builder.finish()) as ArrayRef))
+        .collect();
+    to_struct(columns)
+}
 
 /// Adds this room's functions and classes to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(decode_html, module)?)?;
+    module.add_function(wrap_pyfunction!(page_declarations, module)?)
 }

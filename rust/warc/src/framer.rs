@@ -95,30 +95,12 @@ const DROP_BYTES: usize = 1 << 20;
 enum State {
     Boundary,
     /// `from` is where the garbage starts; `read` is where the search goes on.
-    Garbage {
-        from: u64,
-    },
+    Garbage { from: u64 },
     /// `scan` = start of the first header line not looked at yet.
-    Head {
-        scan: usize,
-    },
+    Head { scan: usize },
     /// `at` = where the record began in the member; while it is being skipped `read` moves on without it.
-    Block {
-        fields: Fields,
-        at: u64,
-        start: usize,
-        declared: Option<u64>,
-        scan: usize,
-        skipping: Option<Flaw>,
-    },
-    Held {
-        fields: Fields,
-        at: u64,
-        start: usize,
-        end: usize,
-        next: usize,
-        flaw: Option<Flaw>,
-    },
+    Block { fields: Fields, at: u64, start: usize, declared: Option<u64>, scan: usize, skipping: Option<Flaw> },
+    Held { fields: Fields, at: u64, start: usize, end: usize, next: usize, flaw: Option<Flaw> },
 }
 
 /// Positions are indices into `buffer`; `dropped + index` is the position in the member.
@@ -252,7 +234,7 @@ impl Framer {
             State::Block { .. } => self.in_block(edge, sink),
             State::Held { next, end, .. } => {
                 let (next, end) = (skip_line_ends(&self.buffer, *next), *end);
-                if next == self.buffer.len() && next - end <= MAX_BLANK_BYTES && edge == Edge::Open {
+                if edge == Edge::Open && next - end <= MAX_BLANK_BYTES && !self.is_confirmed(next) {
                     if let State::Held { next: at, .. } = &mut self.state {
                         *at = next;
                     }
@@ -262,6 +244,17 @@ impl Framer {
                 true
             }
         }
+    }
+
+    /// Does another record follow at `next`? Garbage there may mean that the member is about to fail its checksum,
+    /// and the held record with it; in plain input nothing is about to be checked.
+    fn is_confirmed(&self, next: usize) -> bool {
+        let rest = &self.buffer[next..];
+        !rest.is_empty()
+            && (self.plain
+                || rest.starts_with(b"WARC/")
+                || rest.len() > MAX_BLANK_BYTES
+                || find_record(&self.buffer, next).0.is_some())
     }
 
     fn at_boundary(&mut self, edge: Edge, sink: &mut dyn FnMut(Event<'_>)) -> bool {
@@ -407,10 +400,10 @@ impl Framer {
         let trimmed = start + trim_blank_line(&self.buffer[start..next]);
         match claimed {
             None => self.hold(start, trimmed, next, None),
-            Some(end) if end <= next && next - end <= LENGTH_SLACK => self.hold(start, end, next, None),
-            Some(end) if end > trimmed && end - trimmed <= LENGTH_SLACK => {
-                self.hold(start, trimmed, next, None)
+            Some(end) if end <= next && self.buffer[end..next].trim_ascii_end().len() <= LENGTH_SLACK => {
+                self.hold(start, end, next, None)
             }
+            Some(end) if end > trimmed && end - trimmed <= LENGTH_SLACK => self.hold(start, trimmed, next, None),
             Some(_) => self.hold(start, trimmed, next, Some(Flaw::BadLength)),
         }
     }
@@ -431,9 +424,7 @@ impl Framer {
 
     fn release(&mut self, next: usize, sink: &mut dyn FnMut(Event<'_>)) {
         let (offset, inner) = self.place(self.pending());
-        if let State::Held { fields, start, end, flaw, .. } =
-            std::mem::replace(&mut self.state, State::Boundary)
-        {
+        if let State::Held { fields, start, end, flaw, .. } = std::mem::replace(&mut self.state, State::Boundary) {
             let block = &self.buffer[start..end];
             sink(Event::Record { offset, inner, fields: &fields, block, flaw });
         }
@@ -450,9 +441,7 @@ fn skip_line_ends(bytes: &[u8], mut at: usize) -> usize {
 
 /// Length of `block` without one blank line, or one line end, at its end.
 fn trim_blank_line(block: &[u8]) -> usize {
-    let trim = |block: &'_ [u8]| {
-        block.len() - usize::from(block.ends_with(b"\n")) * (1 + usize::from(block.ends_with(b"\r\n")))
-    };
+    let trim = |block: &'_ [u8]| block.len() - usize::from(block.ends_with(b"\n")) * (1 + usize::from(block.ends_with(b"\r\n")));
     let once = trim(block);
     trim(&block[..once])
 }

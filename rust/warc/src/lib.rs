@@ -14,5 +14,5 @@ mod parser;
 pub use body::{Body, BodyFault, decode_body};
 pub use fields::Fields;
 pub use framer::{DamageKind, Event, Flaw, Limits};
-pub use interpret::{Row, Selection, interpret, offset_id};
+pub use interpret::{Row, Selection, id_hash, interpret, offset_id};
 pub use parser::Parser;

@@ -3,8 +3,8 @@
 use memchr::memchr3;
 
 use crate::codec::{
-    Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary,
-    probe, starts_record,
+    Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary, probe,
+    starts_record,
 };
 use crate::framer::{DamageKind, Edge, Event, Framer, Limits, find_record};
 
@@ -225,9 +225,9 @@ impl Parser {
 
     /// A zstd skippable frame: the dictionary, or something that is none of our business.
     fn skip_frame(&mut self, eof: bool) -> bool {
+        self.kind = Some(Kind::Members(Format::Zstd));
         let rest = &self.raw[self.cursor..];
-        let Some(length) = rest.get(4..8).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes)
-        else {
+        let Some(length) = rest.get(4..8).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes) else {
             if eof {
                 self.lose(self.position(), DamageKind::CutShort);
             }
@@ -244,7 +244,6 @@ impl Parser {
             }
             return eof;
         };
-        self.kind = Some(Kind::Members(Format::Zstd));
         if rest.starts_with(ZSTD_DICTIONARY_MAGIC) {
             match dictionary(content, MAX_DICTIONARY_BYTES) {
                 Some(dictionary) => self.dictionary = dictionary,
@@ -304,18 +303,20 @@ impl Parser {
     /// The current member cannot be read on; the search for the next one starts inside it.
     fn fail(&mut self, kind: DamageKind, sink: &mut dyn FnMut(Event<'_>)) {
         let Some(member) = self.member.take() else { return };
-        if member.undecided.is_some() {
-            // The record before belongs to members that were verified.
-            self.framer.end(Edge::Sealed, sink);
-            self.framer.begin(member.start, false);
-        }
+        // A record that was to go on in this member shares its fate.
+        let from = if let Some(first) = &member.undecided {
+            self.framer.push(first, sink);
+            self.framer.offset()
+        } else {
+            member.start
+        };
         let reached = self.position();
         let back = (reached - member.start).saturating_sub(1).min(REWIND_BYTES as u64);
         if self.rewound + back <= REWIND_BUDGET_BYTES + 8 * member.start {
             self.rewound += back;
             self.cursor -= back as usize;
         }
-        self.lost = Some(Lost { from: member.start, inner: self.framer.pending(), kind });
+        self.lost = Some(Lost { from, inner: self.framer.pending(), kind });
     }
 
     fn resynchronise(&mut self, eof: bool, sink: &mut dyn FnMut(Event<'_>)) -> bool {

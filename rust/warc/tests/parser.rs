@@ -99,9 +99,7 @@ fn every_container_gives_the_same_records() {
     let plain = parse(&containers()[0].1);
     assert_eq!(ids(&plain), ["a", "b", "c"]);
     let blocks = |seen: &[Seen]| -> Vec<Vec<u8>> {
-        seen.iter()
-            .map(|one| if let Seen::Record { block, .. } = one { block.clone() } else { vec![] })
-            .collect()
+        seen.iter().map(|one| if let Seen::Record { block, .. } = one { block.clone() } else { vec![] }).collect()
     };
     for (name, bytes) in containers() {
         let seen = parse(&bytes);
@@ -138,8 +136,7 @@ fn tolerated_noise() {
 #[test]
 fn lying_lengths_lose_one_record_only() {
     let lie = |length: usize| {
-        format!("WARC/1.0\r\nWARC-Type: x\r\nContent-Length: {length}\r\n\r\n{}\r\n\r\n", "y".repeat(100))
-            .into_bytes()
+        format!("WARC/1.0\r\nWARC-Type: x\r\nContent-Length: {length}\r\n\r\n{}\r\n\r\n", "y".repeat(100)).into_bytes()
     };
     for length in [10, 300, 100_000, 1 << 40] {
         let seen = parse(&[record("a", b"x"), lie(length), record("b", b"y"), record("c", b"z")].concat());
@@ -155,10 +152,7 @@ fn large_records_are_skipped_in_bounded_memory() {
     let seen = parse_pieces([record("a", b"1"), big, record("b", b"2")].concat().chunks(9999), limits);
     assert_eq!(ids(&seen), ["a", "too large", "b"]);
     let head = [b"WARC/1.0\r\nX: ".as_slice(), &vec![b'x'; 5000], b"\r\n\r\n"].concat();
-    assert_eq!(
-        ids(&parse_pieces([&[record("a", b"1"), head, record("b", b"2")].concat()[..]], limits)),
-        ["a", "record", "b"]
-    );
+    assert_eq!(ids(&parse_pieces([&[record("a", b"1"), head, record("b", b"2")].concat()[..]], limits)), ["a", "record", "b"]);
 }
 
 #[test]
@@ -179,9 +173,7 @@ fn damaged_members_are_one_event_each() {
 
 #[test]
 fn a_file_without_records_is_one_damaged_region() {
-    for input in
-        [b"\r\n".as_slice(), b"not a warc", b"\x1f\x8b\x08", b"W", b"<html>WARC/1.0 is a format</html>"]
-    {
+    for input in [b"\r\n".as_slice(), b"not a warc", b"\x1f\x8b\x08", b"W", b"<html>WARC/1.0 is a format</html>"] {
         assert_eq!(parse(input).len(), 1, "{input:?}");
     }
     assert_eq!(parse(b""), []);
@@ -202,13 +194,7 @@ fn truncation_costs_the_cut_record_alone() {
 
 #[test]
 fn hostile_repetition_is_linear() {
-    for unit in [
-        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".as_slice(),
-        b"WARC/",
-        b"WARC/1.0\r\n",
-        b"WARC/1.0\r\nA:b\r\n",
-        b"\r\n",
-    ] {
+    for unit in [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".as_slice(), b"WARC/", b"WARC/1.0\r\n", b"WARC/1.0\r\nA:b\r\n", b"\r\n"] {
         let input = unit.repeat((1 << 20) / unit.len());
         let start = std::time::Instant::now();
         parse_pieces(input.chunks(4096), Limits::default());

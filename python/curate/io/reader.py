@@ -1,0 +1,252 @@
+"""What all readers share: which files, which rows, and that every record found is exactly one row.
+
+One input file is one shard. A reader yields outcomes: batches with a reason for each row that should not go on. A
+damaged region of a file is a row too, with one of the reasons in `damage`, which mark the shard as quarantined.
+"""
+
+import dataclasses
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, Any, ClassVar
+from urllib.parse import urlsplit
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate import _native
+from curate.errors import CurateError
+from curate.schema import ID
+from curate.stage import Outcome, jsonable
+
+#: payload or text bytes after which a batch is complete, unless a reader is told otherwise
+BATCH_BYTES = 32 << 20
+#: rows after which a batch is complete
+BATCH_ROWS = 1024
+#: bytes asked of the file system at once
+CHUNK_BYTES = 1 << 20
+
+REPEATED_ID = "repeated_id"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One input file, that is, one shard.
+
+    Attributes:
+        path: path or URL.
+        size: bytes, None where the file system does not say.
+        stamp: changes when the content does: an ETag, checksum or modification time as the file system gives it.
+    """
+
+    path: str
+    size: int | None
+    stamp: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path; ids that are made up contain it, so that a moved file keeps them."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+
+class Reader(ABC):
+    """Where documents come from. Subclasses are frozen dataclasses with a field `urls`."""
+
+    version: ClassVar[int] = 1
+    urls: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name in reports and rejects, e.g. `read_warc`."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """Columns delivered."""
+
+    @property
+    @abstractmethod
+    def reasons(self) -> Mapping[str, str]:
+        """Every reason this can give, with one line of explanation."""
+
+    @property
+    def damage(self) -> frozenset[str]:
+        """The reasons that mean the file is damaged: its shard is quarantined."""
+        return frozenset()
+
+    @abstractmethod
+    def read(self, file: InputFile) -> Iterator[Outcome]:
+        """The rows of one file in its order; each record found is one row."""
+
+    def files(self) -> tuple[InputFile, ...]:
+        """The files that the URLs and patterns name, sorted by path, each once.
+
+        Raises:
+            FileNotFoundError: a file does not exist or a pattern matches nothing; `hint` says what to do.
+        """
+        found: dict[str, InputFile] = {}
+        for url in self.urls:
+            for file in list_files(url):
+                found[file.path] = file
+        return tuple(found[path] for path in sorted(found))
+
+    def identity(self) -> dict[str, Any]:
+        """What the fingerprint covers: every parameter but the list of files, whose stamps are recorded apart."""
+        fields = {
+            f.name: jsonable(getattr(self, f.name))
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]
+            if f.name != "urls"
+        }
+        return {"reader": type(self).__qualname__, "version": self.version, **fields}
+
+
+def as_urls(urls: str | Iterable[str]) -> tuple[str, ...]:
+    """One URL or several, as a tuple; paths may be `pathlib.Path`s."""
+    return (urls,) if isinstance(urls, str) else tuple(str(url) for url in _each(urls))
+
+
+def _each(urls: Any) -> Iterable[Any]:
+    return [urls] if hasattr(urls, "__fspath__") else urls
+
+
+def list_files(url: str) -> list[InputFile]:
+    """The files that one URL or pattern (`*`, `?`, `**`) names.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CurateError: the protocol is not known here, or the URL names a folder.
+    """
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise CurateError(
+            f"cannot open {url}: {error}", hint="install the fsspec package of that protocol"
+        ) from error
+    if any(mark in path for mark in "*?[") and not system.exists(path):
+        entries = system.glob(path, detail=True)
+        infos = [info for _, info in sorted(entries.items()) if info["type"] == "file"]
+        if not infos:
+            raise _missing(f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone")
+    else:
+        try:
+            info = system.info(path)
+        except FileNotFoundError:
+            raise _missing(f"no such file: {url}", "check the path") from None
+        if info["type"] == "directory":
+            raise CurateError(f"{url} is a folder", hint=f"name its files, e.g. {url.rstrip('/')}/*")
+        infos = [info]
+    return [InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos]
+
+
+def _missing(message: str, hint: str) -> FileNotFoundError:
+    error = FileNotFoundError(message)
+    error.hint = hint  # type: ignore[attr-defined]
+    return error
+
+
+def _full_path(system: Any, url: str, path: str) -> str:
+    return str(system.unstrip_protocol(path)) if urlsplit(url).scheme and "://" in url else str(path)
+
+
+def _stamp(info: Mapping[str, Any]) -> str:
+    for key in ("ETag", "etag", "checksum", "md5Hash", "mtime_ns", "LastModified", "last_modified", "mtime", "updated"):
+        if info.get(key) is not None:
+            return f"{info.get('size')}-{info[key]}"
+    return str(info.get("size"))
+
+
+def open_file(file: InputFile) -> IO[bytes]:
+    """The file's bytes as stored, without any decompression."""
+    opened = fsspec.open(file.path, "rb").open()
+    return opened  # type: ignore[no-any-return]
+
+
+def chunks(file: InputFile) -> Iterator[bytes]:
+    """The file's bytes as stored, in pieces."""
+    with open_file(file) as stream:
+        while data := stream.read(CHUNK_BYTES):
+            yield data
+
+
+class Damaged(Exception):
+    """Compressed bytes that cannot be read on; the message is the reason."""
+
+
+def plain_chunks(file: InputFile) -> Iterator[bytes]:
+    """The file's content in pieces: gzip and zstd are undone, told by their magic bytes.
+
+    Raises:
+        Damaged: with `corrupt_member` or `cut_short`, after everything readable was given.
+    """
+    pieces = chunks(file)
+    first = next(pieces, b"")
+    if first.startswith(b"\x1f\x8b"):
+        yield from _gunzip(first, pieces)
+    elif first.startswith(b"\x28\xb5\x2f\xfd"):
+        yield from _unzstd(file)
+    else:
+        yield first
+        yield from pieces
+
+
+def _gunzip(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(31)
+    data = first
+    started = False
+    while True:
+        while data:
+            if inflate.eof:  # the next member, or zero padding
+                data = data.lstrip(b"\0")
+                if not data:
+                    break
+                inflate = zlib.decompressobj(31)
+            try:
+                out = inflate.decompress(data, CHUNK_BYTES)
+            except zlib.error as error:
+                raise Damaged("corrupt_member") from error
+            started = True
+            if out:
+                yield out
+            data = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+            if not out and not data:
+                break
+        data = next(pieces, b"")
+        if not data:
+            break
+    if started and not inflate.eof:
+        raise Damaged("cut_short")
+
+
+def _unzstd(file: InputFile) -> Iterator[bytes]:
+    with open_file(file) as stream, pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd") as plain:
+        while True:
+            try:
+                data = plain.read(CHUNK_BYTES)
+            except OSError as error:
+                cut = "truncated" in str(error).lower()
+                raise Damaged("cut_short" if cut else "corrupt_member") from error
+            if not data:
+                return
+            yield data
+
+
+class FirstOfEachId:
+    """Gives `repeated_id` to every row whose id an earlier kept row of the same file has."""
+
+    @cached_property
+    def _seen(self) -> _native.SeenIds:
+        return _native.SeenIds()
+
+    def __call__(self, batch: pa.RecordBatch, reason: pa.Array) -> Outcome:
+        """The batch with the reasons it came with and those found here."""
+        kept = pc.if_else(pc.is_null(reason), batch[ID], pa.scalar(None, pa.string()))
+        repeated = pa.array(self._seen.repeated(kept))
+        reason = pc.if_else(repeated, pa.scalar(REPEATED_ID, pa.string()), reason)
+        return Outcome(batch, reason)
+
+
+REPEATED_ID_TEXT = "an earlier row of the same file has this id"
