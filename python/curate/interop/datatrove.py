@@ -42,7 +42,9 @@ class DatatroveStage(Stage):
     def __post_init__(self) -> None:
         """Checks the step."""
         if not isinstance(self.step, _datatrove_step_class()):
-            raise PlanError(f"`{self.step!r}` is no step of datatrove", hint="pass e.g. `GopherQualityFilter()`")
+            raise PlanError(
+                f"`{self.step!r}` is no step of datatrove", hint="pass e.g. `GopherQualityFilter()`"
+            )
 
     @property
     def name(self) -> str:
@@ -148,7 +150,9 @@ def as_datatrove_step(stage: Stage) -> Any:
                         continue
                     if texts is not None:
                         document.text = texts[row]
-                    document.metadata.update({key: column[row] for key, column in added.items() if key != TEXT})
+                    document.metadata.update(
+                        {key: column[row] for key, column in added.items() if key != TEXT}
+                    )
                     self.stat_update("forwarded")
                     self.update_doc_stats(document)
                     yield document

@@ -121,7 +121,9 @@ class UrlFilter(Stage):
         broken = pc.filter(failed, pc.greater(counts, 0))
         rows = pc.indices_nonzero(pc.greater(counts, 0))
         positions = pc.index_in(pa.array(range(len(urls)), pa.uint64()), rows)
-        reason = pc.list_element(broken, 0).take(positions) if len(broken) else pa.nulls(len(urls), pa.string())
+        reason = (
+            pc.list_element(broken, 0).take(positions) if len(broken) else pa.nulls(len(urls), pa.string())
+        )
         if self.require_url:
             absent = pc.fill_null(pc.equal(pc.utf8_length(urls), 0), True)
             reason = pc.if_else(absent, NO_URL, reason)
