@@ -36,7 +36,6 @@ def page_declarations(payloads: ArrowArray, http_headers: ArrowArray) -> ArrowAr
     Raises:
         CurateError: the arrays differ in length.
     """
-
 # --- langid ---
 # --- minhash ---
 # --- pii ---

@@ -63,9 +63,7 @@ def test_a_cut_file_keeps_what_is_readable(tmp_path):
 
 def test_parquet(tmp_path):
     path = tmp_path / "a.parquet"
-    pq.write_table(
-        pa.table({"id": ["a", None, "a", "b"], "body": ["x", "y", "z", None]}), path, row_group_size=2
-    )
+    pq.write_table(pa.table({"id": ["a", None, "a", "b"], "body": ["x", "y", "z", None]}), path, row_group_size=2)
     found = rows(read_parquet(str(path), text="body"))
     assert [row["reason"] for row in found] == [None, None, "repeated_id", "missing_text"]
     assert [row["offset"] for row in found] == [0, 1, 2, 3]

@@ -277,18 +277,14 @@ class ReadParquet(Reader):
         pairs = {schema.ID: names.id, schema.URL: names.url, schema.DATE: names.date, schema.TEXT: names.text}
         optional = {schema.ID, schema.URL, schema.DATE}
         pairs |= {name: name for name, _ in names.extra}
-        missing = [
-            name for column, name in pairs.items() if column not in optional and name not in found.names
-        ]
+        missing = [name for column, name in pairs.items() if column not in optional and name not in found.names]
         if missing:
             raise CurateError(
                 f"{file.path} has no column `{missing[0]}`", hint=f"it has: {', '.join(found.names)}"
             )
         kind = found.field(names.text).type
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-            raise CurateError(
-                f"column `{names.text}` of {file.path} is {kind}, not text", hint="pass text=..."
-            )
+            raise CurateError(f"column `{names.text}` of {file.path} is {kind}, not text", hint="pass text=...")
         return {column: name for column, name in pairs.items() if name in found.names}
 
     def _outcome(
@@ -407,9 +403,7 @@ def read_parquet(
 def _columns(text: str, identity: str, url: str, date: str, extra: Mapping[str, str] | None) -> _Columns:
     for name, kind in (extra or {}).items():
         if name in _BASE.names or name == schema.REASON:
-            raise CurateError(
-                f"column `{name}` has a meaning of its own", hint=f"use the parameter `{name}=`"
-            )
+            raise CurateError(f"column `{name}` has a meaning of its own", hint=f"use the parameter `{name}=`")
         try:
             pa.type_for_alias(kind)
         except ValueError as error:

@@ -130,9 +130,7 @@ def list_files(url: str) -> list[InputFile]:
         entries = system.glob(path, detail=True)
         infos = [info for _, info in sorted(entries.items()) if info["type"] == "file"]
         if not infos:
-            raise _missing(
-                f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone"
-            )
+            raise _missing(f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone")
     else:
         try:
             info = system.info(path)
@@ -141,9 +139,7 @@ def list_files(url: str) -> list[InputFile]:
         if info["type"] == "directory":
             raise CurateError(f"{url} is a folder", hint=f"name its files, e.g. {url.rstrip('/')}/*")
         infos = [info]
-    return [
-        InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos
-    ]
+    return [InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos]
 
 
 def _missing(message: str, hint: str) -> FileNotFoundError:
@@ -157,17 +153,7 @@ def _full_path(system: Any, url: str, path: str) -> str:
 
 
 def _stamp(info: Mapping[str, Any]) -> str:
-    for key in (
-        "ETag",
-        "etag",
-        "checksum",
-        "md5Hash",
-        "mtime_ns",
-        "LastModified",
-        "last_modified",
-        "mtime",
-        "updated",
-    ):
+    for key in ("ETag", "etag", "checksum", "md5Hash", "mtime_ns", "LastModified", "last_modified", "mtime", "updated"):
         if info.get(key) is not None:
             return f"{info.get('size')}-{info[key]}"
     return str(info.get("size"))

@@ -188,9 +188,7 @@ def _from_arc(reader: ReadWarc, file: InputFile) -> Iterator[pa.RecordBatch]:
                     damage = "cut_short"
                     break
                 head = record.http_headers.to_str().rstrip("\r\n") + "\r\n\r\n" if record.http_headers else ""
-                pending.extend(
-                    pa.record_batch(b) for b in parser.feed(_as_warc(record, head, block, file, at))
-                )
+                pending.extend(pa.record_batch(b) for b in parser.feed(_as_warc(record, head, block, file, at)))
                 offsets.append(at)
                 at += 1
                 if len(offsets) >= BATCH_ROWS:
