@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from conftest import REPOSITORY
 from curate.errors import CurateError
 from curate.interop import datatrove
-from conftest import REPOSITORY
 
 RULES = {
     "domains": ["bad.com", "sub.fine.com", "blog.co.uk"],
