@@ -44,15 +44,16 @@ def pipeline(
         by_language: one token dataset per language.
         honour_opt_out: leave out pages whose robots or TDM declarations forbid training.
     """
+    blocked: tuple[str, ...] = ()
     if input is None:
         sample = cu.write_sample("data/sample")
         input, evals = f"{sample.folder}/*.warc*", evals or f"{sample.folder}/evals.jsonl"  # noqa: A001
-        vocab_size = vocab_size or 4096
+        vocab_size, blocked = vocab_size or 4096, sample.blocked_domains
     trained = cu.TrainTokenizer(vocab_size=vocab_size or 32_768, sample=tokenizer_sample)
     return cu.Pipeline(
         read=cu.read_warc(input),
         stages=[
-            cu.UrlFilter(lists=lists),
+            cu.UrlFilter(lists=lists, domains=blocked),
             *([cu.OptOut()] if honour_opt_out else []),
             cu.ExtractText(engine=engine, profile=profile),
             cu.Language(keep=None if language == "any" else {language}, min_score=0.65),

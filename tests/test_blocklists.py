@@ -46,9 +46,15 @@ def pack(path: Path, files: dict[str, bytes], links: dict[str, str] | None = Non
 
 def test_lists_arrive_where_the_filter_reads_them(site, tmp_path: Path) -> None:
     folder, url = site
-    pack(folder / "adult.tar.gz", {"adult/domains": b"bad.com\n", "adult/urls": b"fine.com/bad\n", "adult/usage": b"x"})
+    pack(
+        folder / "adult.tar.gz",
+        {"adult/domains": b"bad.com\n", "adult/urls": b"fine.com/bad\n", "adult/usage": b"x"},
+    )
     written = download_ut1(str(tmp_path / "lists"), url=url)
-    assert [path.relative_to(tmp_path / "lists").as_posix() for path in written] == ["adult/domains", "adult/urls"]
+    assert [path.relative_to(tmp_path / "lists").as_posix() for path in written] == [
+        "adult/domains",
+        "adult/urls",
+    ]
     batch = pa.record_batch({"url": pa.array(["http://bad.com/", "http://fine.com/bad", "http://fine.com/"])})
     reasons = UrlFilter(lists=str(tmp_path / "lists"))(batch).reason.to_pylist()
     assert reasons == ["blocked_domain", "blocked_url", None]

@@ -1,1 +1,87 @@
-"""Data curation and tokenization for language-model pre-training."""
+"""Data curation and tokenization for language-model pre-training: the public names, and nothing else."""
+
+from curate.errors import CurateError, OutputError, PlanError
+from curate.io.documents import read_documents, read_rejects
+from curate.io.files import read_jsonl, read_parquet
+from curate.io.output import write_documents, write_tokens
+from curate.io.token_dataset import TokenDataset
+from curate.io.warc import read_warc
+from curate.pipeline import Pipeline
+from curate.report import Report
+from curate.run.decide import apply
+from curate.run.driver import run
+from curate.run.local import Local
+from curate.run.remove import remove
+from curate.run.verify import verify
+from curate.sample import write_sample
+from curate.stage import Barrier, Outcome, Round, Stage, per_document
+from curate.stages.classifier import QualityClassifier
+from curate.stages.contamination import Decontaminate
+from curate.stages.dedup import ExactDedup, NearDedup, minhash_signatures
+from curate.stages.extract import ExtractText, extract_text, extract_texts
+from curate.stages.language import Language, detect_language
+from curate.stages.optout import OptOut
+from curate.stages.pii import ScrubPII, find_pii, scrub_pii
+from curate.stages.quality import C4Lines, Rules, TextStats, sweep, text_stats
+from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
+from curate.stages.tokenize import Tokenize, TrainTokenizer
+from curate.stages.url import UrlFilter, normalize_url, registered_domain
+from curate.tokenizer import Tokenizer
+
+__all__ = [
+    "C4",
+    "FINEWEB",
+    "GOPHER_QUALITY",
+    "GOPHER_REPETITION",
+    "Barrier",
+    "C4Lines",
+    "CurateError",
+    "Decontaminate",
+    "ExactDedup",
+    "ExtractText",
+    "Language",
+    "Local",
+    "NearDedup",
+    "OptOut",
+    "Outcome",
+    "OutputError",
+    "Pipeline",
+    "PlanError",
+    "QualityClassifier",
+    "Report",
+    "Round",
+    "Rule",
+    "RuleTable",
+    "Rules",
+    "ScrubPII",
+    "Stage",
+    "TextStats",
+    "TokenDataset",
+    "Tokenize",
+    "Tokenizer",
+    "TrainTokenizer",
+    "UrlFilter",
+    "apply",
+    "detect_language",
+    "extract_text",
+    "extract_texts",
+    "find_pii",
+    "minhash_signatures",
+    "normalize_url",
+    "per_document",
+    "read_documents",
+    "read_jsonl",
+    "read_parquet",
+    "read_rejects",
+    "read_warc",
+    "registered_domain",
+    "remove",
+    "run",
+    "scrub_pii",
+    "sweep",
+    "text_stats",
+    "verify",
+    "write_documents",
+    "write_sample",
+    "write_tokens",
+]

@@ -49,7 +49,9 @@ def download_ut1(folder: str, categories: Sequence[str] = ("adult",), url: str =
                 archive.seek(0)
                 found = _unpack(archive, target)
         except (OSError, EOFError, tarfile.TarError) as error:
-            raise CurateError(f"cannot fetch `{source}`: {error}", hint="check the network and the category") from error
+            raise CurateError(
+                f"cannot fetch `{source}`: {error}", hint="check the network and the category"
+            ) from error
         if not found:
             raise CurateError(f"`{source}` holds no lists", hint="an archive of UT1 has a file `domains`")
         written += found

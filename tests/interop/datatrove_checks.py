@@ -67,10 +67,16 @@ def steps_as_stages() -> dict:
 
 
 def stages_as_steps() -> dict:
-    given = [Document(text=text, id=str(n)) for n, text in enumerate(["long enough", "no", "also long"] * 200)]
+    given = [
+        Document(text=text, id=str(n)) for n, text in enumerate(["long enough", "no", "also long"] * 200)
+    ]
     step = as_datatrove_step(short)
     left = [document.id for document in step(iter(given))]
-    counts = {key: value.total for key, value in step.stats.stats.items() if key.startswith(("drop", "forw", "total"))}
+    counts = {
+        key: value.total
+        for key, value in step.stats.stats.items()
+        if key.startswith(("drop", "forw", "total"))
+    }
     return {"left": left, "counts": counts}
 
 

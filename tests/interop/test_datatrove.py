@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from conftest import REPOSITORY
 from curate.errors import CurateError
 from curate.interop import datatrove
-from conftest import REPOSITORY
 
 RULES = {
     "domains": ["bad.com", "sub.fine.com", "blog.co.uk"],
@@ -75,7 +75,12 @@ def test_steps_run_as_stages(said: dict) -> None:
 
 def test_stages_run_as_steps(said: dict) -> None:
     assert said["steps"]["left"] == [str(n) for n in range(600) if n % 3 != 1]
-    assert said["steps"]["counts"] == {"total": 600, "forwarded": 400, "dropped": 200, "dropped_too_short": 200}
+    assert said["steps"]["counts"] == {
+        "total": 600,
+        "forwarded": 400,
+        "dropped": 200,
+        "dropped_too_short": 200,
+    }
 
 
 def test_the_url_filter_decides_as_theirs_does(said: dict) -> None:

@@ -3,12 +3,11 @@
 import os
 import signal
 
-_calls = 0
+_calls: list[None] = []
 
 
 def extract(html: str, **options: object) -> str | None:
-    global _calls
-    _calls += 1
+    _calls.append(None)
     if "<burn>" in html:
         while True:
             pass
@@ -22,7 +21,7 @@ def extract(html: str, **options: object) -> str | None:
         return "x" * (1 << 40)
     if "<print>" in html:
         print("noise in the answers", flush=True)
-    if "<once>" in html and _calls > 2:  # the warm-up is the first call
+    if "<once>" in html and len(_calls) > 2:  # the warm-up is the first call
         os._exit(3)
     if "<nothing>" in html:
         return None

@@ -9,7 +9,9 @@ from curate.stages.optout import OptOut
 FINE = b"<html><head><meta name=robots content=noindex></head><body>text</body></html>"
 
 
-def batch(payload: bytes | None = FINE, headers: str | None = None, url: str | None = "http://a.com/") -> pa.RecordBatch:
+def batch(
+    payload: bytes | None = FINE, headers: str | None = None, url: str | None = "http://a.com/"
+) -> pa.RecordBatch:
     return pa.record_batch(
         {
             "id": pa.array(["id-1"]),

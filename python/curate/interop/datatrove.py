@@ -24,8 +24,8 @@ _DOCUMENTS_PER_BATCH = 256
 class DatatroveStage(Stage):
     """A filter, formatter or extractor of datatrove as a stage. It sees one document at a time.
 
-    What the step leaves out is rejected with the step's own reason in snake_case, or with `dropped`. Steps that
-    make several documents of one, or look at several at once, are refused.
+    What the step leaves out is rejected with the step's own reason in snake_case, or with `dropped`.
+    Steps that make several documents of one are refused.
 
     Attributes:
         step: a `PipelineStep` of datatrove, e.g. `GopherQualityFilter()`.
@@ -42,7 +42,9 @@ class DatatroveStage(Stage):
     def __post_init__(self) -> None:
         """Checks the step."""
         if not isinstance(self.step, _datatrove_step_class()):
-            raise PlanError(f"`{self.step!r}` is no step of datatrove", hint="pass e.g. `GopherQualityFilter()`")
+            raise PlanError(
+                f"`{self.step!r}` is no step of datatrove", hint="pass e.g. `GopherQualityFilter()`"
+            )
 
     @property
     def name(self) -> str:
@@ -120,9 +122,9 @@ class DatatroveStage(Stage):
 def as_datatrove_step(stage: Stage) -> Any:
     """A stage as a `PipelineStep` of datatrove.
 
-    The stage may read `id`, `text`, `url` and any other key of the documents' metadata. Documents with a reason
-    are dropped and counted as `dropped_REASON`, as datatrove's filters do; columns that the stage adds go to the
-    metadata.
+    The stage may read `id`, `text`, `url` and any other key of the documents' metadata. Documents with a
+    reason are dropped and counted as `dropped_REASON`, as datatrove's filters do; columns that the stage
+    adds go to the metadata.
 
     Raises:
         CurateError: datatrove is not installed.
@@ -148,7 +150,9 @@ def as_datatrove_step(stage: Stage) -> Any:
                         continue
                     if texts is not None:
                         document.text = texts[row]
-                    document.metadata.update({key: column[row] for key, column in added.items() if key != TEXT})
+                    document.metadata.update(
+                        {key: column[row] for key, column in added.items() if key != TEXT}
+                    )
                     self.stat_update("forwarded")
                     self.update_doc_stats(document)
                     yield document

@@ -47,7 +47,12 @@ class _Engine:
 
 
 # trafilatura's `deduplicate` remembers earlier pages of the process: it stays off.
-_TRAFILATURA: Mapping[str, bool | str] = {"include_tables": True, "deduplicate": False, "with_metadata": False, "output_format": "txt"}
+_TRAFILATURA: Mapping[str, bool | str] = {
+    "include_tables": True,
+    "deduplicate": False,
+    "with_metadata": False,
+    "output_format": "txt",
+}
 _ENGINES: Mapping[str, _Engine] = {
     "trafilatura": _Engine(
         target="trafilatura:extract",

@@ -19,20 +19,110 @@ NO_URL = "no_url"
 
 # A small selection of our own, for runs without lists; words that also have innocent uses are soft.
 BANNED_WORDS = (
-    "bdsm bukkake camgirl camgirls camsex cumshot cumshots deepthroat femdom gangbang gangbangs hentai "
-    "milf milfs nsfw porn porno pornos pornstar pornstars sexcam sexcams sexshop upskirt webcamsex xxx "
-    "xvideos xhamster redtube youporn onlinecasino casinobonus viagra cialis levitra"
-).split()
+    "bdsm",
+    "bukkake",
+    "camgirl",
+    "camgirls",
+    "camsex",
+    "cumshot",
+    "cumshots",
+    "deepthroat",
+    "femdom",
+    "gangbang",
+    "gangbangs",
+    "hentai",
+    "milf",
+    "milfs",
+    "nsfw",
+    "porn",
+    "porno",
+    "pornos",
+    "pornstar",
+    "pornstars",
+    "sexcam",
+    "sexcams",
+    "sexshop",
+    "upskirt",
+    "webcamsex",
+    "xxx",
+    "xvideos",
+    "xhamster",
+    "redtube",
+    "youporn",
+    "onlinecasino",
+    "casinobonus",
+    "viagra",
+    "cialis",
+    "levitra",
+)
 SOFT_WORDS = (
-    "adult amateur anal babe babes bet bets betting bonus casino cams cheap dating erotic escort escorts "
-    "fetish free gambling girls hardcore hot jackpot lesbian naked nude pills poker replica sex sexy slot "
-    "slots teen teens video videos webcam"
-).split()
+    "adult",
+    "amateur",
+    "anal",
+    "babe",
+    "babes",
+    "bet",
+    "bets",
+    "betting",
+    "bonus",
+    "casino",
+    "cams",
+    "cheap",
+    "dating",
+    "erotic",
+    "escort",
+    "escorts",
+    "fetish",
+    "free",
+    "gambling",
+    "girls",
+    "hardcore",
+    "hot",
+    "jackpot",
+    "lesbian",
+    "naked",
+    "nude",
+    "pills",
+    "poker",
+    "replica",
+    "sex",
+    "sexy",
+    "slot",
+    "slots",
+    "teen",
+    "teens",
+    "video",
+    "videos",
+    "webcam",
+)
 BANNED_SUBSTRINGS = (
-    "allsexvideo bestporn camsoda casinobonus chaturbate freeporn freesexcam hardcoreporn livesexcam "
-    "nakedteens nudegirls onlinecasino pornhub pornmovie porntube pornvideo sexcamlive sexvideos "
-    "slotonline viagraonline watchporn xxxmovie xxxvideo xvideos xhamster youporn"
-).split()
+    "allsexvideo",
+    "bestporn",
+    "camsoda",
+    "casinobonus",
+    "chaturbate",
+    "freeporn",
+    "freesexcam",
+    "hardcoreporn",
+    "livesexcam",
+    "nakedteens",
+    "nudegirls",
+    "onlinecasino",
+    "pornhub",
+    "pornmovie",
+    "porntube",
+    "pornvideo",
+    "sexcamlive",
+    "sexvideos",
+    "slotonline",
+    "viagraonline",
+    "watchporn",
+    "xxxmovie",
+    "xxxvideo",
+    "xvideos",
+    "xhamster",
+    "youporn",
+)
 
 # Names within a folder of lists, as datatrove's and UT1's files are called.
 _LIST_FILES = {
@@ -49,7 +139,8 @@ class UrlFilter(Stage):
     """Refuses documents by URL: listed domains and URLs, and words that promise nothing good.
 
     The rules are those of RefinedWeb and FineWeb (datatrove's `URLFilter`), except that case never matters in
-    hosts and words, that addresses can be listed as hosts, and that a listed URL may lack its scheme, as UT1's do.
+    hosts and words, that addresses can be listed as hosts, and that a listed URL may lack its scheme, as
+    UT1's do.
 
     Attributes:
         domains: registered domains (with everything below them) or full hosts.
@@ -68,10 +159,10 @@ class UrlFilter(Stage):
 
     domains: Sequence[str] = ()
     urls: Sequence[str] = ()
-    banned_words: Sequence[str] = tuple(BANNED_WORDS)
-    soft_words: Sequence[str] = tuple(SOFT_WORDS)
+    banned_words: Sequence[str] = BANNED_WORDS
+    soft_words: Sequence[str] = SOFT_WORDS
     max_soft_words: int = 1
-    substrings: Sequence[str] = tuple(BANNED_SUBSTRINGS)
+    substrings: Sequence[str] = BANNED_SUBSTRINGS
     lists: str | None = None
     require_url: bool = False
 
@@ -108,8 +199,11 @@ class UrlFilter(Stage):
 
     def identity(self) -> dict[str, Any]:
         """Also the digest of every list file."""
-        files = [] if self.lists is None else sorted(sum(_list_files(self.lists).values(), []))
-        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        found = {} if self.lists is None else _list_files(self.lists)
+        digests = {
+            kind: [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+            for kind, paths in found.items()
+        }
         return {**super().identity(), "lists": digests}
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
@@ -121,7 +215,9 @@ class UrlFilter(Stage):
         broken = pc.filter(failed, pc.greater(counts, 0))
         rows = pc.indices_nonzero(pc.greater(counts, 0))
         positions = pc.index_in(pa.array(range(len(urls)), pa.uint64()), rows)
-        reason = pc.list_element(broken, 0).take(positions) if len(broken) else pa.nulls(len(urls), pa.string())
+        reason = (
+            pc.list_element(broken, 0).take(positions) if len(broken) else pa.nulls(len(urls), pa.string())
+        )
         if self.require_url:
             absent = pc.fill_null(pc.equal(pc.utf8_length(urls), 0), True)
             reason = pc.if_else(absent, NO_URL, reason)

@@ -36,8 +36,10 @@ pub(crate) fn parts(url: &str) -> Option<Parts<'_>> {
         Some(colon) => (&address[..after_bracket + colon], &address[after_bracket + colon + 1..]),
         None => (address, ""),
     };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let no_host = host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control());
+    let host = host.trim_end_matches('.');
+    let no_host = host.is_empty()
+        || host[after_bracket.min(host.len())..].contains(':')
+        || host.contains(|c: char| c.is_whitespace() || c.is_control());
     if no_host || !port.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
