@@ -115,7 +115,7 @@ class Decontaminate(Stage):
         }
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
-        """Looks for the items; the evidence names the one found as `set/id`."""
+        """Looks for the items; `contamination` names the one found."""
         items, index = _index(self)
         found = pa.array(index.find(as_large_strings(batch[TEXT])))
         item = pc.if_else(pc.is_valid(found), found.field("item"), None)
@@ -127,7 +127,7 @@ class Decontaminate(Stage):
         if self.action == "tag":
             return Outcome(batch)
         reason = pc.if_else(clean, None, "contaminated").cast(pa.string())
-        return Outcome(batch, reason, evidence={CONTAMINATION: pc.binary_join_element_wise(sets, ids, "/")})
+        return Outcome(batch, reason)
 
 
 def _is_item(given: object) -> bool:

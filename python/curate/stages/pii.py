@@ -119,7 +119,7 @@ class ScrubPII(Stage):
     @property
     def adds(self) -> pa.Schema:
         """The edited text and the counts per kind."""
-        counts = pa.struct([pa.field(kind, pa.int32(), nullable=False) for kind in self.kinds])
+        counts = pa.struct([pa.field(kind, pa.int32()) for kind in self.kinds])
         return pa.schema([pa.field(TEXT, pa.large_string()), pa.field(PII, counts)])
 
     @property

@@ -96,7 +96,7 @@ fn scrub_pii(
         }
         Ok::<_, std::convert::Infallible>(())
     })?;
-    let fields: Fields = listed.iter().map(|kind| Field::new(kind.name(), DataType::Int32, false)).collect();
+    let fields: Fields = listed.iter().map(|kind| Field::new(kind.name(), DataType::Int32, true)).collect();
     let columns: Vec<ArrayRef> =
         counts.into_iter().map(|column| Arc::new(Int32Array::from(column)) as ArrayRef).collect();
     let counts = StructArray::try_new_with_length(fields, columns, None, texts.len()).map_err(to_py_error)?;

@@ -38,7 +38,7 @@ fn for_each_text(
 /// A struct array without nulls from named columns.
 fn struct_of(columns: Vec<(&str, ArrayRef)>, rows: usize) -> PyResult<PyArray> {
     let (names, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-    let field = |(name, array): (&str, &ArrayRef)| Field::new(name, array.data_type().clone(), false);
+    let field = |(name, array): (&str, &ArrayRef)| Field::new(name, array.data_type().clone(), true);
     let fields: Fields = names.into_iter().zip(&arrays).map(field).collect();
     let made = StructArray::try_new_with_length(fields, arrays, None, rows).map_err(to_py_error)?;
     Ok(to_python(Arc::new(made)))

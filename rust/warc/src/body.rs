@@ -41,7 +41,8 @@ pub enum BodyFault {
 /// `limit` bounds the decoded length in bytes, at every step.
 pub fn decode_body<'a>(headers: &Fields, body: &'a [u8], limit: usize) -> Result<Body<'a>, BodyFault> {
     let mut body = Body { bytes: Cow::Borrowed(body), incomplete: false };
-    let listed = |name| headers.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty());
+    let listed =
+        |name| headers.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty());
     let mut codings: Vec<&str> = listed("Content-Encoding").collect();
     for coding in listed("Transfer-Encoding") {
         codings.push(coding); // applied last, so undone first
@@ -77,7 +78,9 @@ fn undo<'a>(coding: &str, body: Body<'a>, limit: usize) -> Result<Body<'a>, Body
         _ => Err(BodyFault::UnknownCoding),
     };
     match decoded {
-        Ok((bytes, incomplete)) => Ok(Body { bytes: Cow::Owned(bytes), incomplete: incomplete || body.incomplete }),
+        Ok((bytes, incomplete)) => {
+            Ok(Body { bytes: Cow::Owned(bytes), incomplete: incomplete || body.incomplete })
+        }
         Err(BodyFault::TooLarge) => Err(BodyFault::TooLarge),
         Err(_) if looks_plain(bytes) => Ok(body),
         Err(fault) => Err(fault),
@@ -86,7 +89,8 @@ fn undo<'a>(coding: &str, body: Body<'a>, limit: usize) -> Result<Body<'a>, Body
 
 /// Compressed bytes hold control characters almost at once; text in any charset but UTF-16 and -32 holds none.
 fn looks_plain(bytes: &[u8]) -> bool {
-    let controls = bytes.iter().take(512).filter(|&&b| b < 0x20 && !matches!(b, b'\t'..=b'\r' | 0x1b)).count();
+    let controls =
+        bytes.iter().take(512).filter(|&&b| b < 0x20 && !matches!(b, b'\t'..=b'\r' | 0x1b)).count();
     controls == 0
 }
 

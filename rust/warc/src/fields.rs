@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn tolerates_case_continuations_and_line_ends() {
-        let fields = Fields::parse(b"WARC-Type: response\nwarc-DATE :\t2020 \r\n and more\r\nno colon\r\n\r\nLate: x");
+        let fields =
+            Fields::parse(b"WARC-Type: response\nwarc-DATE :\t2020 \r\n and more\r\nno colon\r\n\r\nLate: x");
         assert_eq!(fields.get("warc-type"), Some("response"));
         assert_eq!(fields.get("WARC-Date"), Some("2020 and more"));
         assert_eq!(fields.get("late"), None);

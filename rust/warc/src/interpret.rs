@@ -90,7 +90,13 @@ pub fn interpret(event: &Event<'_>, file: &str, wanted: &Selection) -> Row {
     }
 }
 
-fn fill(row: &mut Row, fields: &Fields, block: &[u8], too_large: bool, wanted: &Selection) -> Result<(), &'static str> {
+fn fill(
+    row: &mut Row,
+    fields: &Fields,
+    block: &[u8],
+    too_large: bool,
+    wanted: &Selection,
+) -> Result<(), &'static str> {
     let kind = fields.get("WARC-Type").unwrap_or("").to_ascii_lowercase();
     if wanted.record_types.as_ref().is_some_and(|types| !types.contains(&kind)) {
         return Err("record_type");
@@ -100,10 +106,12 @@ fn fill(row: &mut Row, fields: &Fields, block: &[u8], too_large: bool, wanted: &
     }
     let declared = fields.get("Content-Type");
     let is_http = matches!(kind.as_str(), "response" | "revisit" | "request")
-        && declared.is_none_or(|declared| mime(declared) == "application/http" || block.starts_with(b"HTTP/"));
+        && declared
+            .is_none_or(|declared| mime(declared) == "application/http" || block.starts_with(b"HTTP/"));
     let identified = fields.get("WARC-Identified-Payload-Type");
     if !is_http {
-        row.content_type = identified.or(declared).map(str::to_owned).or_else(|| sniff(block).map(str::to_owned));
+        row.content_type =
+            identified.or(declared).map(str::to_owned).or_else(|| sniff(block).map(str::to_owned));
         check_mime(row, identified, wanted)?;
         if block.is_empty() {
             return Err("empty_payload");
@@ -126,11 +134,12 @@ fn fill(row: &mut Row, fields: &Fields, block: &[u8], too_large: bool, wanted: &
     if known {
         check_mime(row, identified, wanted)?;
     }
-    let body = decode_body(&message.fields, message.body, wanted.max_document).map_err(|fault| match fault {
-        BodyFault::UnknownCoding => "unknown_content_coding",
-        BodyFault::BrokenCoding => "broken_content_coding",
-        BodyFault::TooLarge => "decoded_too_large",
-    })?;
+    let body =
+        decode_body(&message.fields, message.body, wanted.max_document).map_err(|fault| match fault {
+            BodyFault::UnknownCoding => "unknown_content_coding",
+            BodyFault::BrokenCoding => "broken_content_coding",
+            BodyFault::TooLarge => "decoded_too_large",
+        })?;
     if body.bytes.is_empty() {
         return Err("empty_payload");
     }
@@ -163,7 +172,11 @@ fn record_id(fields: &Fields) -> Option<String> {
     let id = fields.get("WARC-Record-ID")?;
     let id = id.strip_prefix('<').unwrap_or(id);
     let id = id.strip_suffix('>').unwrap_or(id);
-    let id = if id.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:uuid:")) { &id[9..] } else { id };
+    let id = if id.get(..9).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:uuid:")) {
+        &id[9..]
+    } else {
+        id
+    };
     (!id.is_empty()).then(|| id.to_owned())
 }
 
@@ -219,8 +232,22 @@ fn status_code(line: &[u8]) -> Option<u16> {
 /// as far as they tell pages from the rest.
 fn sniff(body: &[u8]) -> Option<&'static str> {
     const TAGS: [&[u8]; 16] = [
-        b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<a",
-        b"<style", b"<title", b"<b", b"<body", b"<br", b"<p",
+        b"<!doctype html",
+        b"<html",
+        b"<head",
+        b"<script",
+        b"<iframe",
+        b"<h1",
+        b"<div",
+        b"<font",
+        b"<table",
+        b"<a",
+        b"<style",
+        b"<title",
+        b"<b",
+        b"<body",
+        b"<br",
+        b"<p",
     ];
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = body.trim_ascii_start();

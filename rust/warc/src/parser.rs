@@ -3,8 +3,8 @@
 use memchr::memchr3;
 
 use crate::codec::{
-    Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary, probe,
-    starts_record,
+    Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary,
+    probe, starts_record,
 };
 use crate::framer::{DamageKind, Edge, Event, Framer, Limits, find_record};
 
@@ -227,7 +227,8 @@ impl Parser {
     fn skip_frame(&mut self, eof: bool) -> bool {
         self.kind = Some(Kind::Members(Format::Zstd));
         let rest = &self.raw[self.cursor..];
-        let Some(length) = rest.get(4..8).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes) else {
+        let Some(length) = rest.get(4..8).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes)
+        else {
             if eof {
                 self.lose(self.position(), DamageKind::CutShort);
             }

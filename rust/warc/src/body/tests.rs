@@ -29,7 +29,10 @@ fn undoes_lists_of_codings_in_reverse_order() {
     let mut chunked = format!("{:X};name=value\r\n", twice.len()).into_bytes();
     chunked.extend_from_slice(&twice);
     chunked.extend_from_slice(b"\r\n00000000\r\nTrailer: x\r\n\r\n");
-    assert_eq!(decode("Content-Encoding: deflate\nContent-Encoding: gzip\nTransfer-Encoding: Chunked", &chunked), whole(TEXT));
+    assert_eq!(
+        decode("Content-Encoding: deflate\nContent-Encoding: gzip\nTransfer-Encoding: Chunked", &chunked),
+        whole(TEXT)
+    );
 }
 
 #[test]
@@ -56,7 +59,10 @@ fn a_body_that_is_not_encoded_is_kept() {
 #[test]
 fn cut_codings_keep_what_was_readable() {
     assert_eq!(decode("Transfer-Encoding: chunked", b"4\r\nabcd\r\n9\r\nef"), Ok((b"abcdef".to_vec(), true)));
-    assert_eq!(decode("Transfer-Encoding: chunked", b"4\r\nabcd\r\nnonsense\r\n"), Ok((b"abcd".to_vec(), true)));
+    assert_eq!(
+        decode("Transfer-Encoding: chunked", b"4\r\nabcd\r\nnonsense\r\n"),
+        Ok((b"abcd".to_vec(), true))
+    );
     let mut noise: Vec<u8> = Vec::new();
     let mut x = 1u32;
     for _ in 0..50_000 {

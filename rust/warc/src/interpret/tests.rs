@@ -16,8 +16,10 @@ fn row(header: &str, block: &[u8], flaw: Option<Flaw>) -> Row {
 
 #[test]
 fn a_page() {
-    let header = "WARC-Type: response\nWARC-Record-ID: <urn:uuid:1-2>\nWARC-Target-URI: <http://a/>\nWARC-Date: d";
-    let row = row(header, b"HTTP/1.1 200 OK\r\nContent-Type: text/HTML; charset=x\nServer: y\r\n\r\nhello", None);
+    let header =
+        "WARC-Type: response\nWARC-Record-ID: <urn:uuid:1-2>\nWARC-Target-URI: <http://a/>\nWARC-Date: d";
+    let row =
+        row(header, b"HTTP/1.1 200 OK\r\nContent-Type: text/HTML; charset=x\nServer: y\r\n\r\nhello", None);
     assert_eq!((row.id.as_str(), row.url.as_deref(), row.reason), ("1-2", Some("http://a/"), None));
     assert_eq!(row.payload.as_deref(), Some(&b"hello"[..]));
     assert_eq!(row.content_type.as_deref(), Some("text/HTML; charset=x"));
@@ -36,8 +38,18 @@ fn every_reason() {
         (response, b"HTTP/1.1 200 OK\nContent-Type: text/html\n\n", None, Some("empty_payload")),
         (response, b"nonsense", None, Some("bad_http")),
         (response, b"HTTP/1.1 20 OK\n\nx", None, Some("bad_http")),
-        (response, b"HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Encoding: zz\n\n\x01", None, Some("unknown_content_coding")),
-        (response, b"HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Encoding: gzip\n\n\x01", None, Some("broken_content_coding")),
+        (
+            response,
+            b"HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Encoding: zz\n\n\x01",
+            None,
+            Some("unknown_content_coding"),
+        ),
+        (
+            response,
+            b"HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Encoding: gzip\n\n\x01",
+            None,
+            Some("broken_content_coding"),
+        ),
         (response, &big, None, Some("decoded_too_large")),
         (response, b"", Some(Flaw::TooLarge), Some("payload_too_large")),
         (response, b"", Some(Flaw::BadLength), Some("bad_length")),
