@@ -62,7 +62,7 @@ def write_sample(folder: Path) -> Planted:
     """Writes the sample crawl, its evaluation set and the manifest `planted.json` into a folder.
 
     Args:
-        folder: made if it is missing; files of the same names are replaced.
+        folder: made if it is missing; files of the same names are replaced unless they are the same.
 
     Returns:
         What was planted, in memory with the prose itself.
@@ -76,10 +76,10 @@ def write_sample(folder: Path) -> Planted:
     records: list[Record] = []
     for name, content in zip(WHOLE_FILES, _dealt(), strict=True):
         placed = [dataclasses.replace(record, file=name) for record in content]
-        (folder / name).write_bytes(b"".join(_framed(record) for record in placed))
+        _write(folder / name, b"".join(_framed(record) for record in placed))
         records += placed
     damaged = [dataclasses.replace(record, file=DAMAGED_FILE) for record in damaged_records()]
-    (folder / DAMAGED_FILE).write_bytes(b"".join(_framed(record) for record in damaged))
+    _write(folder / DAMAGED_FILE, b"".join(_framed(record) for record in damaged))
     records += damaged
     planted = Planted(folder, (*WHOLE_FILES, DAMAGED_FILE), tuple(records), eval_items())
     _write_lines(folder / "evals.jsonl", [dataclasses.asdict(item) for item in planted.evals])
@@ -91,7 +91,7 @@ def write_sample(folder: Path) -> Planted:
         "records": [record.to_json() for record in records],
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
-    (folder / "planted.json").write_bytes(text.encode() + b"\n")
+    _write(folder / "planted.json", text.encode() + b"\n")
     return planted
 
 
@@ -141,7 +141,13 @@ def _framed(record: Record) -> bytes:
 
 def _write_lines(path: Path, rows: list[dict[str, str]]) -> None:
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    _write(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file, unless it is there already: a run over the sample can then be resumed."""
+    if not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
 
 
 __all__ = [
