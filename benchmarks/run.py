@@ -24,12 +24,27 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 PEERS = REPOSITORY / ".venvs"
-FIELDS = ("case", "engine", "version", "figure", "unit", "runs", "min", "median", "max", "commit", "machine", "when")
+FIELDS = (
+    "case",
+    "engine",
+    "version",
+    "figure",
+    "unit",
+    "runs",
+    "min",
+    "median",
+    "max",
+    "commit",
+    "machine",
+    "when",
+)
 
 
 def main() -> int:
     """Runs the named cases, or all of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("cases", nargs="*", help="names of cases; default all")
     parser.add_argument("--runs", type=int, default=3, help="timed runs per engine (default 3)")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
@@ -61,7 +76,11 @@ def measure(case: dict[str, Any], runs: int) -> list[dict[str, Any]] | None:
     for run in range(runs):
         for engine, spec in case["engines"].items():
             result = call(case, spec)
-            wrong = {k: (v, result["answer"].get(k)) for k, v in case["expected"].items() if result["answer"].get(k) != v}
+            wrong = {
+                k: (v, result["answer"].get(k))
+                for k, v in case["expected"].items()
+                if result["answer"].get(k) != v
+            }
             if wrong:
                 print(f"   {engine}: WRONG, nothing recorded: {wrong} (expected, got)")
                 return None
@@ -141,9 +160,13 @@ def data_folder() -> Path:
 
 def commit() -> str:
     """The commit measured, with a `+` if the tree has changes in the sources."""
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
     paths = ["python", "rust", "pipelines", "benchmarks/run.py", "benchmarks/peers", "benchmarks/operations"]
-    dirty = subprocess.run(["git", "status", "--porcelain", *paths], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain", *paths], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
 
 
@@ -154,7 +177,9 @@ def machine() -> str:
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    return (
+        f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    )
 
 
 def machine_name() -> str:

@@ -10,7 +10,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "python" / "curate"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PURE_CRATES = sorted(
-    path.parent for path in (REPOSITORY / "rust").glob("*/Cargo.toml") if path.parent.name not in {"py", "fuzz"}
+    path.parent
+    for path in (REPOSITORY / "rust").glob("*/Cargo.toml")
+    if path.parent.name not in {"py", "fuzz"}
 )
 
 #: What a room of the package may import of the package; rooms not named here are free.
@@ -26,7 +28,13 @@ MAY_IMPORT = {
     "train": {"io", "schema", "errors", "train", "tokenizer"},
 }
 #: Packages that only one place may import.
-CONFINED = {"torch": ("train/",), "ray": ("run/ray.py",), "datatrove": ("interop/",), "pandas": (), "fasttext": ()}
+CONFINED = {
+    "torch": ("train/",),
+    "ray": ("run/ray.py",),
+    "datatrove": ("interop/",),
+    "pandas": (),
+    "fasttext": (),
+}
 #: A stage may use its own helpers, never another stage.
 STAGE_HELPERS = {"extract": {"extract_child", "engines"}, "quality": {"rule_tables"}}
 

@@ -27,7 +27,7 @@ def stage_table() -> str:
     finally:
         sys.path.pop(0)
     pipeline = fineweb_like.pipeline(input=str(README), output="unused", evals=None)
-    steps = [pipeline.read, *pipeline.stages, cu.Decontaminate(((("set", "id", "some words"),)))]
+    steps = [pipeline.read, *pipeline.stages, cu.Decontaminate((("set", "id", "some words"),))]
     lines = ["| stage | reasons |", "|---|---|"]
     for step in steps:
         reasons = ", ".join(f"`{reason}`" for reason in step.reasons)
@@ -66,7 +66,11 @@ def test_the_commands_run_as_they_stand(tmp_path: Path) -> None:
         if words[0] == "train":
             words[-1] = "2"
         done = subprocess.run(
-            [sys.executable, "-m", "curate", *words], capture_output=True, text=True, cwd=tmp_path, check=False
+            [sys.executable, "-m", "curate", *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
         )
         assert done.returncode in {0, 1}, f"{line}\n{done.stderr}"
 

@@ -13,7 +13,13 @@ from curate.errors import CurateError
 from curate.tokenizer import Tokenizer
 
 PATTERNS = ["gpt2", "cl100k", "o200k", "qwen2", r"\p{L}+"]
-CORPUS = ["the cat sat on the mat", "the dog's 123 days\n\n  of  rain", "漢字かな混じり文", "", "naïve café"] * 3
+CORPUS = [
+    "the cat sat on the mat",
+    "the dog's 123 days\n\n  of  rain",
+    "漢字かな混じり文",
+    "",
+    "naïve café",
+] * 3
 
 # fmt: off
 NASTY = [

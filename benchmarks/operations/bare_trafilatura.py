@@ -24,7 +24,11 @@ def work(files: list[str], profile: str, ready: Barrier, done: "multiprocessing.
     for path in files:
         reader = cu.read_warc(path)
         for outcome in reader.read(reader.files()[0]):
-            kept = outcome.batch.filter(outcome.reason.is_null()) if outcome.reason is not None else outcome.batch
+            kept = (
+                outcome.batch.filter(outcome.reason.is_null())
+                if outcome.reason is not None
+                else outcome.batch
+            )
             decoded = _native.decode_html(kept["payload"], kept["content_type"], kept["url"])
             pages += cu_array(decoded)
     ready.wait()

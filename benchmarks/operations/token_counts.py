@@ -1,6 +1,6 @@
 """Tokens per corpus and tokenizer, by us and by the reference implementation of that tokenizer.
 
-    python token_counts.py DATA --engine curate|reference
+python token_counts.py DATA --engine curate|reference
 """
 
 import argparse
@@ -28,14 +28,20 @@ def corpora(data: Path) -> dict[str, list[str]]:
     for path in sorted((data / "text").glob("*.jsonl.zst")):
         with pa.input_stream(str(path), compression="zstd") as stream:
             options = pj.ReadOptions(block_size=64 << 20)
-            found[path.name.removesuffix(".jsonl.zst")] = pj.read_json(io.BytesIO(stream.read()), options)["text"].to_pylist()
+            found[path.name.removesuffix(".jsonl.zst")] = pj.read_json(io.BytesIO(stream.read()), options)[
+                "text"
+            ].to_pylist()
     return found
 
 
 def unpacked(data: Path, folder: Path) -> dict[str, Path]:
     """The vocabularies, uncompressed."""
     paths = {}
-    for name, file in {"gpt2": "gpt2_tokenizer.json", "cl100k": "cl100k_base.tiktoken", "o200k": "o200k_base.tiktoken"}.items():
+    for name, file in {
+        "gpt2": "gpt2_tokenizer.json",
+        "cl100k": "cl100k_base.tiktoken",
+        "o200k": "o200k_base.tiktoken",
+    }.items():
         paths[name] = folder / file
         paths[name].write_bytes(gzip.decompress((data / "tokenizers" / f"{file}.gz").read_bytes()))
     return paths
@@ -43,7 +49,11 @@ def unpacked(data: Path, folder: Path) -> dict[str, Path]:
 
 def count_with_curate(name: str, path: Path, texts: list[str]) -> int:
     """Tokens in `texts`."""
-    tokenizer = cu.Tokenizer.load(str(path)) if name == "gpt2" else cu.Tokenizer.from_tiktoken(str(path), pattern=name)
+    tokenizer = (
+        cu.Tokenizer.load(str(path))
+        if name == "gpt2"
+        else cu.Tokenizer.from_tiktoken(str(path), pattern=name)
+    )
     return int(pa.compute.sum(tokenizer.count_batch(pa.array(texts, pa.large_string()))).as_py() or 0)
 
 
@@ -62,7 +72,9 @@ def count_with_reference(name: str, path: Path, texts: list[str]) -> int:
     del pattern
     from curate.tokenizer import PATTERNS
 
-    encoding = tiktoken.Encoding(name, pat_str=PATTERNS[name], mergeable_ranks=load_tiktoken_bpe(str(path)), special_tokens={})
+    encoding = tiktoken.Encoding(
+        name, pat_str=PATTERNS[name], mergeable_ranks=load_tiktoken_bpe(str(path)), special_tokens={}
+    )
     return sum(len(encoding.encode_ordinary(text)) for text in texts)
 
 

@@ -1,6 +1,6 @@
 """The main job in a fresh process: WARC files to tokens, or only up to the quality filters.
 
-    python whole_run.py FILES --engine ENGINE --stop tokens|quality [--workers N]
+python whole_run.py FILES --engine ENGINE --stop tokens|quality [--workers N]
 """
 
 import argparse
@@ -32,7 +32,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
         started = time.perf_counter()
-        pipeline = fineweb_like.pipeline(arguments.files, output, engine=arguments.engine, profile=arguments.profile)
+        pipeline = fineweb_like.pipeline(
+            arguments.files, output, engine=arguments.engine, profile=arguments.profile
+        )
         if arguments.stop == "quality":
             names = [stage.name for stage in pipeline.stages]
             stages = list(pipeline.stages)[: names.index("exact_dedup")]
@@ -50,8 +52,16 @@ def main() -> None:
         figures["tokens per core, 1/s"] = tokens / seconds / cores
     figures["HTML per core, MB/s"] = html_bytes(arguments.files) / 1e6 / seconds / cores
     figures["peak memory of one process, MB"] = children.ru_maxrss / 1e3
-    answer = {"records": totals["records"], "conserved": totals["records"] == totals["kept"] + rejected, "pages": pages}
-    print(json.dumps({"version": package_version(), "answer": answer, "figures": figures, "kept": totals["kept"]}))
+    answer = {
+        "records": totals["records"],
+        "conserved": totals["records"] == totals["kept"] + rejected,
+        "pages": pages,
+    }
+    print(
+        json.dumps(
+            {"version": package_version(), "answer": answer, "figures": figures, "kept": totals["kept"]}
+        )
+    )
 
 
 def html_bytes(files: str) -> int:
@@ -59,9 +69,7 @@ def html_bytes(files: str) -> int:
     import curate as cu
 
     reader = cu.read_warc(files)
-    return sum(
-        outcome.batch["payload"].nbytes for file in reader.files() for outcome in reader.read(file)
-    )
+    return sum(outcome.batch["payload"].nbytes for file in reader.files() for outcome in reader.read(file))
 
 
 if __name__ == "__main__":

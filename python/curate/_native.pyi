@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, Protocol, final
+from typing import Protocol, final
 
 class ArrowArray(Protocol):
     """Any object that exports an Arrow array: pyarrow, polars, arro3, nanoarrow."""
@@ -75,6 +75,7 @@ def page_declarations(payloads: ArrowArray, http_headers: ArrowArray) -> ArrowAr
     Raises:
         CurateError: the arrays differ in length.
     """
+
 # --- langid ---
 class LanguageModel:
     """A supervised fastText model; `CurateError` if the file is none, `FileNotFoundError` if it is absent."""
@@ -147,6 +148,7 @@ def c4_lines(
 ) -> ArrowArray: ...
 def normalize_texts(texts: ArrowArray) -> ArrowArray: ...
 def split_words(texts: ArrowArray) -> ArrowArray: ...
+
 # --- url ---
 class UrlMatcher:
     """Block lists, compiled. Each file holds one entry per line; lines that begin with `#` are comments."""

@@ -108,7 +108,9 @@ def remove(folder: str, ids_file: str) -> int:
 
     ids = {line.strip() for line in Path(ids_file).read_text("utf-8").splitlines()} - {""}
     removed = take_down(folder, ids)
-    click.echo(f"{folder}: {removed.documents} documents, {removed.tokens} tokens and {removed.rejects} rejects removed")
+    click.echo(
+        f"{folder}: {removed.documents} documents, {removed.tokens} tokens and {removed.rejects} rejects removed"
+    )
     return 0
 
 
@@ -127,7 +129,9 @@ def train(folder: str, steps: int, out: str | None) -> int:
         ) from error
     tokens = Path(folder) / "tokens"
     if not (tokens / "dataset_dict.json").is_file():
-        raise CurateError(f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens")
+        raise CurateError(
+            f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens"
+        )
     checkpoints = Path(out) if out else Path(folder) / "model"
 
     def tell(record: dict[str, Any]) -> None:
@@ -136,7 +140,9 @@ def train(folder: str, steps: int, out: str | None) -> int:
             click.echo(told, err=True)
 
     result = fit(tokens, TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
-    click.echo(f"{result.parameters:,} parameters, {result.steps} steps, loss {result.loss:.3f} nats per token")
+    click.echo(
+        f"{result.parameters:,} parameters, {result.steps} steps, loss {result.loss:.3f} nats per token"
+    )
     if result.valid_loss is not None:
         held_out = f"{result.valid_loss:.3f} nats per token, {result.valid_bits_per_byte:.3f} bits per byte"
         click.echo(f"held out: {held_out}")

@@ -83,7 +83,11 @@ def parse_parameters(function: Callable[..., Any], words: Sequence[str]) -> dict
 
 
 def _convert(key: str, value: str, annotation: Any) -> Any:
-    options = typing.get_args(annotation) if typing.get_origin(annotation) in {types.UnionType, typing.Union} else ()
+    options = (
+        typing.get_args(annotation)
+        if typing.get_origin(annotation) in {types.UnionType, typing.Union}
+        else ()
+    )
     if type(None) in options:
         if value in {"", "none", "None"}:
             return None

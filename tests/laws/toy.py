@@ -43,7 +43,8 @@ class ReadLines(Reader):
     def files(self) -> tuple[InputFile, ...]:
         paths = sorted(Path(self.folder).glob("*.txt"))
         return tuple(
-            InputFile(str(path), path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths
+            InputFile(str(path), path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+            for path in paths
         )
 
     def read(self, file: InputFile) -> Iterator[Outcome]:
@@ -52,7 +53,9 @@ class ReadLines(Reader):
         for start in range(0, len(lines), self.batch_rows):
             part = lines[start : start + self.batch_rows]
             ids = [f"{name}-{start + i}" for i in range(len(part))]
-            batch = pa.record_batch([ids, pa.array(part, pa.large_string()), [name] * len(part)], self.schema.names)
+            batch = pa.record_batch(
+                [ids, pa.array(part, pa.large_string()), [name] * len(part)], self.schema.names
+            )
             reasons = ["empty_line" if not line else "damaged_line" if line == "!" else None for line in part]
             yield Outcome(batch.cast(self.schema), pa.array(reasons, pa.string()))
 
@@ -109,7 +112,9 @@ class ByHash(Round):
             hashes = [hashlib.sha256(text.encode()).hexdigest() for text in batch[TEXT].to_pylist()]
             yield pa.table(
                 {
-                    PARTITION: pa.array([int(value[:8], 16) % self.partitions for value in hashes], pa.int32()),
+                    PARTITION: pa.array(
+                        [int(value[:8], 16) % self.partitions for value in hashes], pa.int32()
+                    ),
                     "hash": hashes,
                     ID: batch[ID],
                     SHARD: pa.array([shard] * len(hashes), pa.int32()),

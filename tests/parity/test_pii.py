@@ -42,5 +42,7 @@ def test_synthetic_texts(data_dir):
 
 @pytest.mark.parametrize("word", ["Contact", "IP", "See"])
 def test_plain_prose_has_none(word):
-    prose = f"{word} the chapter 3.2.1 of 2019-07-12, pages 112-118, for 9.00 dollars (ISBN 978-3-16-148410-0)."
+    prose = (
+        f"{word} the chapter 3.2.1 of 2019-07-12, pages 112-118, for 9.00 dollars (ISBN 978-3-16-148410-0)."
+    )
     assert find_pii([prose]).to_pylist() == [[]]

@@ -63,7 +63,9 @@ def openai(request: pytest.FixtureRequest, data_dir: Path) -> tuple[Tokenizer, A
     path = data_dir / "tokenizers" / f"{name}_base.tiktoken.gz"
     lines = (line.split() for line in gzip.decompress(path.read_bytes()).splitlines())
     ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
-    theirs = tiktoken.Encoding(name, pat_str=TIKTOKEN_PATTERNS[name], mergeable_ranks=ranks, special_tokens=SPECIALS[name])
+    theirs = tiktoken.Encoding(
+        name, pat_str=TIKTOKEN_PATTERNS[name], mergeable_ranks=ranks, special_tokens=SPECIALS[name]
+    )
     return Tokenizer.from_tiktoken(str(path), name, SPECIALS[name]), theirs
 
 
@@ -123,7 +125,9 @@ def test_allowed_special_tokens_equal_tokenizers(gpt2: tuple[Tokenizer, Any], pa
     assert ours.encode(text, allowed_special="all").tolist() == theirs.encode(text).ids
 
 
-def train_theirs(texts: Iterator[str] | list[str], vocab_size: int, pattern: str = "gpt2", **options: Any) -> Any:
+def train_theirs(
+    texts: Iterator[str] | list[str], vocab_size: int, pattern: str = "gpt2", **options: Any
+) -> Any:
     theirs = tokenizers.Tokenizer(tokenizers.models.BPE())
     if pattern == "gpt2":
         theirs.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -204,7 +208,9 @@ def test_merges_and_ids_equal_tokenizers_with_another_pattern() -> None:
 def test_composed_text_equals_tokenizers_where_the_file_asks_for_it(gpt2: tuple[Tokenizer, Any]) -> None:
     root = json.loads(gpt2[1].to_str())
     root["normalizer"] = {"type": "NFC"}
-    root["added_tokens"].append({**root["added_tokens"][0], "id": 50257, "content": "<tool>", "special": False})
+    root["added_tokens"].append(
+        {**root["added_tokens"][0], "id": 50257, "content": "<tool>", "special": False}
+    )
     root["added_tokens"].append(
         {**root["added_tokens"][0], "id": 50258, "content": "<tool>er", "special": False, "normalized": False}
     )

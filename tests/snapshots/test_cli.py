@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 
-RECIPE = '''
+RECIPE = """
 import curate as cu
 
 
@@ -22,7 +22,7 @@ def pipeline(input: str = "docs.jsonl", output: str = "out", min_words: int = 1,
     short = cu.Rule("too_short", "n_words", ">=", min_words, "this test")
     stages = [cu.TextStats(), cu.Rules(cu.RuleTable("length", (short,)))]
     return cu.Pipeline(cu.read_jsonl(input), stages, cu.write_documents(output))
-'''
+"""
 
 FILES = {
     "recipe.py": RECIPE,
@@ -71,7 +71,12 @@ def transcript(name: str, folder: Path) -> str:
     lines = []
     for words in CASES[name]:
         done = subprocess.run(
-            [sys.executable, "-m", "curate", *words], capture_output=True, text=True, cwd=folder, env=environment, check=False
+            [sys.executable, "-m", "curate", *words],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=environment,
+            check=False,
         )
         lines += [f"$ python -m curate {' '.join(words)}".rstrip(), done.stdout.rstrip()]
         lines += ["--- stderr", done.stderr.rstrip(), f"--- exit {done.returncode}", ""]

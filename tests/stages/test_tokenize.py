@@ -52,7 +52,9 @@ def test_shards_and_batches_do_not_show() -> None:
 
 
 @pytest.mark.parametrize("shards", [[], [[]], [[documents([])], []]])
-def test_without_documents_the_tokenizer_is_the_bytes_and_the_specials(shards: list[list[pa.RecordBatch]]) -> None:
+def test_without_documents_the_tokenizer_is_the_bytes_and_the_specials(
+    shards: list[list[pa.RecordBatch]],
+) -> None:
     table = verdicts(PARAMS, shards)
     tokenizer = Tokenizer.from_bytes(table["tokenizer_json"][0].as_py())
     assert tokenizer.vocab_size == 257
@@ -108,7 +110,11 @@ def test_a_sample_depends_on_ids_alone() -> None:
     (only,) = params.rounds
     (counted,) = only.map([batch], 0, pa.table({}))
     pieces = set(counted["piece"].to_pylist())
-    chosen = [n for n in range(100) if f"word{n}".encode().rstrip(b"0123456789") in pieces and f"{n}".encode() in pieces]
+    chosen = [
+        n
+        for n in range(100)
+        if f"word{n}".encode().rstrip(b"0123456789") in pieces and f"{n}".encode() in pieces
+    ]
     assert 30 < len(chosen) < 70
     halves = verdicts(params, [[batch.slice(50)], [batch.slice(0, 50)]])
     assert halves == verdicts(params, [[batch]])

@@ -254,5 +254,3 @@ def _finish(job: Job) -> Report:
     write_results(job, ledgers, report)
     shutil.rmtree(layout.work, ignore_errors=True)
     return report
-
-

@@ -238,7 +238,8 @@ def run_reduce(job: Job, number: int, index: int, partition: int) -> None:
 def _inbox(job: Job, number: int, index: int, shard: int) -> pa.Table:
     barrier, round_ = job.barrier(number), job.round(number, index)
     paths = [
-        job.layout.reduced(number, barrier.name, round_.name, partition) for partition in range(round_.partitions)
+        job.layout.reduced(number, barrier.name, round_.name, partition)
+        for partition in range(round_.partitions)
     ]
     own, everyone = gather(paths, shard), gather(paths, len(job.files))
     parts = [table for table in (own, everyone) if table.num_rows]
@@ -259,5 +260,3 @@ def read_verdicts(job: Job, number: int, shard: int) -> pa.Table:
             f"the verdicts of `{job.barrier(number).name}` are missing: {error.filename}",
             hint="start the run again: it resolves the barrier anew",
         ) from error
-
-

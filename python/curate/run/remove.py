@@ -52,7 +52,9 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     write_json(journal, {"ids": wanted.to_pylist()})
 
     removed = Removed()
-    ledgers = [ledger for path in sorted(layout.ledgers.glob("phase-*.json")) if (ledger := Ledger.read(path))]
+    ledgers = [
+        ledger for path in sorted(layout.ledgers.glob("phase-*.json")) if (ledger := Ledger.read(path))
+    ]
     changed_splits: set[Path] = set()
     for ledger in ledgers:
         for name in ledger.outputs:
