@@ -68,7 +68,7 @@ def parse_parameters(function: Callable[..., Any], words: Sequence[str]) -> dict
         CurateError: a word without `=`, an unknown or repeated key, or a value that does not fit.
     """
     annotations = typing.get_type_hints(function)
-    known = [name for name in inspect.signature(function).parameters]
+    known = list(inspect.signature(function).parameters)
     values: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from curate.errors import CurateError
 from curate.io.atomic import replacing
+import itertools
 
 _FINGERPRINT = b"curate.fingerprint"
 
@@ -30,7 +31,7 @@ def write_spill(path: Path, tables: Iterable[pa.Table], key: str, partitions: in
         table = table.take(order).drop_columns([key]).combine_chunks()
         schema = table.schema.with_metadata({_FINGERPRINT: fingerprint.encode()})
         with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-            for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+            for start, end in itertools.pairwise(bounds):
                 part = table.slice(start, end - start).combine_chunks()
                 batch = part.to_batches()[0] if part.num_rows else pa.RecordBatch.from_pylist([], schema)
                 writer.write_batch(batch.replace_schema_metadata(schema.metadata))
