@@ -20,6 +20,7 @@ def pipeline(
     profile: str = "precision",
     evals: str | None = None,
     lists: str | None = None,
+    blocked_domains: str = "",
     tokenizer: str | None = None,
     vocab_size: int | None = None,
     tokenizer_sample: float = 1.0,
@@ -37,6 +38,7 @@ def pipeline(
         profile: "precision", "balanced" or "recall"; FineWeb used precision.
         evals: evaluation sets to keep out: JSONL or Parquet files, or a folder of them.
         lists: folder of URL lists, such as `python -m curate assets ut1` writes; else a small built-in one.
+        blocked_domains: further domains to leave out, with commas between them.
         tokenizer: a tokenizer.json; else one is trained on what is kept.
         vocab_size: size of the trained vocabulary; 32,768, on the sample crawl 4,096.
         tokenizer_sample: share of documents, by hash of the id, that the tokenizer is trained on.
@@ -44,7 +46,7 @@ def pipeline(
         by_language: one token dataset per language.
         honour_opt_out: leave out pages whose robots or TDM declarations forbid training.
     """
-    blocked: tuple[str, ...] = ()
+    blocked = tuple(domain for domain in blocked_domains.split(",") if domain)
     if input is None:
         sample = cu.write_sample("data/sample")
         input, evals = f"{sample.folder}/*.warc*", evals or f"{sample.folder}/evals.jsonl"  # noqa: A001

@@ -106,7 +106,7 @@ def test_recipes_import_only_public_names() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    list([*SOURCES, *(REPOSITORY / "rust").glob("*/src/**/*.rs")]),
+    [*SOURCES, *(REPOSITORY / "rust").glob("*/src/**/*.rs")],
     ids=lambda path: path.relative_to(REPOSITORY).as_posix(),
 )
 def test_no_file_is_longer_than_a_room(path: Path) -> None:

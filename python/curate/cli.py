@@ -185,7 +185,7 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
     """Download the UT1 URL lists into FOLDER, for `UrlFilter(lists=FOLDER)`."""
     from curate.blocklists import download_ut1
 
-    download_ut1(Path(folder), categories=categories)
+    download_ut1(folder, categories=categories)
     click.echo(folder)
     return 0
 

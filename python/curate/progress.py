@@ -82,7 +82,8 @@ class JsonLines:
         self._emit(event="end")
 
     def _emit(self, **fields: Any) -> None:
-        print(json.dumps({"time": round(time.time(), 3), **fields}), file=sys.stderr, flush=True)
+        sys.stderr.write(json.dumps({"time": round(time.time(), 3), **fields}) + "\n")
+        sys.stderr.flush()
 
 
 def watcher(*, quiet: bool, log_json: bool) -> Watcher:

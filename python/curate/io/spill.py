@@ -1,5 +1,6 @@
 """Spills between the rounds of a barrier: an Arrow IPC file whose n-th batch is the n-th partition."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pyarrow.compute as pc
 
 from curate.errors import CurateError
 from curate.io.atomic import replacing
-import itertools
 
 _FINGERPRINT = b"curate.fingerprint"
 

@@ -29,7 +29,7 @@ def divide(
     batch = outcome.batch
     count.rows_in += batch.num_rows
     kept = kept_mask(outcome)
-    if kept is None:
+    if kept is None or outcome.reason is None:
         count.rows_out += batch.num_rows
         return batch, positions, None
     dropped = pc.invert(kept)

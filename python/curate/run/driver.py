@@ -148,7 +148,8 @@ def _open_output(job: Job) -> None:
 
 def _discard_stale(job: Job) -> None:
     """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result."""
-    layout, keep = job.layout, set()
+    layout = job.layout
+    keep: set[Path] = set()
     for path in sorted(layout.ledgers.glob("*.json")):
         ledger = Ledger.read(path)
         current = (
@@ -181,7 +182,7 @@ def _run_phase(job: Job, number: int, executor: Executor, watcher: Watcher) -> N
     do(
         f"phase {number}",
         (Task(Kind.SHARD, number, 0, shard) for shard in shards),
-        lambda task: _is_done(job, number, task.index),
+        lambda task: _is_done(job, number, task.number),
     )
     if barrier is None:
         return

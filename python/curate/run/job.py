@@ -50,12 +50,12 @@ class Kind(StrEnum):
 
 
 class Task(NamedTuple):
-    """The unit that a worker does and that is retried: `index` is a shard or a partition."""
+    """The unit that a worker does and that is retried: `number` is that of a shard or a partition."""
 
     kind: Kind
     phase: int
     round: int
-    index: int
+    number: int
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.index} of phase {self.phase}"
+        return f"{self.kind} {self.number} of phase {self.phase}"

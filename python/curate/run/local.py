@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, cast
 
 from curate.errors import CurateError
 from curate.recipe import load_recipe
@@ -77,8 +77,8 @@ class _Pool:
                     if waiting and connection not in self._doing:
                         self._doing[connection] = task = waiting.popleft()
                         connection.send(task)
-                for connection in wait(list(self._workers)):
-                    assert isinstance(connection, Connection)
+                for ready in wait(list(self._workers)):
+                    connection = cast("Connection[Any, Any]", ready)
                     try:
                         message = connection.recv()
                     except (EOFError, ConnectionResetError):

@@ -43,11 +43,11 @@ SPLITS = ("train", "valid")
 def run_task(job: Job, task: Task, progress: Progress) -> None:
     """Does one task; a task whose result is already there is not done again."""
     if task.kind is Kind.SHARD:
-        run_shard(job, task.phase, task.index, progress)
+        run_shard(job, task.phase, task.number, progress)
     elif task.kind is Kind.MAP:
-        run_map(job, task.phase, task.round, task.index)
+        run_map(job, task.phase, task.round, task.number)
     else:
-        run_reduce(job, task.phase, task.round, task.index)
+        run_reduce(job, task.phase, task.round, task.number)
 
 
 def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda rows, size: None) -> Ledger:

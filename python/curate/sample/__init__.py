@@ -108,7 +108,7 @@ def sample_texts(language: str) -> list[str]:
 
 
 def _dealt() -> list[list[Record]]:
-    """All undamaged records, shuffled and dealt out to the files; repeated ids stay in their order."""
+    """All undamaged records, shuffled and dealt out to the files."""
     records = [*plain_records(), *planted_records()]
     chooser = Chooser(2024)
     order = list(range(len(records)))
@@ -117,10 +117,10 @@ def _dealt() -> list[list[Record]]:
         order[last], order[other] = order[other], order[last]
     shuffled = [records[number] for number in order]
     for first in [record for record in records if record.kind == "repeated_id_original"]:
-        positions = [place for place, record in enumerate(shuffled) if record.id == first.id]
-        pair = sorted((shuffled[place] for place in positions), key=lambda record: record.reason is not None)
-        for place, record in zip(positions, pair, strict=True):
-            shuffled[place] = record
+        # A repeated id is a fault within one file, so the second record follows the first.
+        again = next(place for place, record in enumerate(shuffled) if record.id == first.id and record != first)
+        record = shuffled.pop(again)
+        shuffled.insert(shuffled.index(first) + 1, record)
     size = -(-len(shuffled) // len(WHOLE_FILES))
     return [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
 
