@@ -84,7 +84,7 @@ def test_a_given_tokenizer_is_a_plain_stage(tmp_path: Path) -> None:
     assert outcome.batch["input_ids"].to_pylist() == [[*row, tokenizer.eos_id] for row in rows]
     assert outcome.batch.schema.field("input_ids").type == stage.adds.field("input_ids").type
     assert Tokenize(path, append_eos=False)(documents(TEXTS)).batch["input_ids"].to_pylist() == rows
-    assert stage.artifacts() == {ARTIFACT: tokenizer.to_bytes()}
+    assert stage.artifacts(pa.table({})) == {ARTIFACT: tokenizer.to_bytes()}
     assert stage.tokenizer_bytes() == tokenizer.to_bytes()
     path.unlink()
     carried = pickle.loads(pickle.dumps(stage))

@@ -175,8 +175,9 @@ class Encode(Stage):
         """The `tokenizer.json` in use, for a copy beside the tokens."""
         return self._loaded.to_bytes()
 
-    def artifacts(self) -> Mapping[str, bytes]:
+    def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
         """`tokenizer/tokenizer.json`."""
+        del verdicts
         return {ARTIFACT: self.tokenizer_bytes()}
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
