@@ -17,6 +17,8 @@ from curate.progress import watcher
 from curate.recipe import build_pipeline
 
 COULD_NOT_RUN = 2
+_PATH_HINT = "check the path; put patterns in quotes, so that the shell leaves them alone"
+_OS_HINT = "mend that and start the same command again: it goes on where it stopped"
 
 
 class _RecipesAndCommands(click.Group):
@@ -197,6 +199,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         code = stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = COULD_NOT_RUN
     except click.ClickException as error:
         code = _fail(error.format_message(), "see `python -m curate --help`")
     except CurateError as error:
@@ -207,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        code = _fail(_os_error(error), None)
+        code = _fail(_os_error(error), _PATH_HINT if isinstance(error, FileNotFoundError) else _OS_HINT)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -248,6 +248,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             for key in [*before, *(k for k in after if k not in before)]:
                 walk(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+        elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+            for place, (one, other) in enumerate(zip(before, after, strict=True)):
+                label = one.get("reason", place) if isinstance(one, Mapping) else place
+                walk(f"{path}[{label}]", one, other)
         else:
             lines.append(f"{path} was {_short(before)}, now {_short(after)}")
 

@@ -77,7 +77,7 @@ def parse_parameters(function: Callable[..., Any], words: Sequence[str]) -> dict
         if key not in known:
             raise CurateError(f"unknown parameter `{key}`", hint=f"parameters: {', '.join(known)}")
         if key in values:
-            raise CurateError(f"parameter `{key}` is given twice")
+            raise CurateError(f"parameter `{key}` is given twice", hint="give it once")
         values[key] = _convert(key, value, annotations.get(key, str))
     return values
 
@@ -97,10 +97,11 @@ def _convert(key: str, value: str, annotation: Any) -> Any:
             return True
         if value.lower() in {"false", "no", "0"}:
             return False
-        raise CurateError(f"`{key}` is true or false, not `{value}`")
+        raise CurateError(f"`{key}` is true or false, not `{value}`", hint=f"write {key}=true or {key}=false")
     if annotation in {int, float}:
         try:
             return annotation(value.replace("_", ""))
         except ValueError:
-            raise CurateError(f"`{key}` is a number, not `{value}`") from None
+            kind = "a whole number" if annotation is int else "a number"
+            raise CurateError(f"`{key}` is {kind}, not `{value}`", hint=f"write {key}=1, say") from None
     return value
