@@ -77,6 +77,7 @@ def page_declarations(payloads: ArrowArray, http_headers: ArrowArray) -> ArrowAr
     """
 
 # --- langid ---
+@final
 class LanguageModel:
     """A supervised fastText model; `CurateError` if the file is none, `FileNotFoundError` if it is absent."""
 
@@ -113,6 +114,7 @@ def bucket_pairs(keys: ArrowArray, max_bucket: int) -> tuple[ArrowArray, int, in
 def greedy_removals(documents: int, a: ArrowArray, b: ArrowArray, similarity: ArrowArray) -> ArrowArray:
     """struct<document: int64, keeper: int64, similarity: float32>; documents are numbered in keeper order."""
 
+@final
 class ContaminationIndex:
     """Word n-grams of evaluation items."""
 
@@ -150,6 +152,7 @@ def normalize_texts(texts: ArrowArray) -> ArrowArray: ...
 def split_words(texts: ArrowArray) -> ArrowArray: ...
 
 # --- url ---
+@final
 class UrlMatcher:
     """Block lists, compiled. Each file holds one entry per line; lines that begin with `#` are comments."""
 
@@ -178,11 +181,12 @@ class ArrowBatch(Protocol):
 
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
 
+@final
 class WarcParser:
     """A push parser of one WARC file. Rows are those of `curate.schema.RAW` without `source`, and `reason`."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         file: str,
         *,
         record_types: Sequence[str] | None,
@@ -191,14 +195,15 @@ class WarcParser:
         max_payload_bytes: int,
         max_document_bytes: int,
         batch_bytes: int,
-    ) -> None: ...
+    ) -> WarcParser: ...
     def feed(self, data: bytes) -> list[ArrowBatch]: ...
     def finish(self) -> list[ArrowBatch]: ...
 
+@final
 class SeenIds:
     """The ids met so far."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> SeenIds: ...
     def repeated(self, ids: ArrowArray) -> ArrowArray:
         """Boolean: was this id met before? A null never was. Remembers all of them."""
 
