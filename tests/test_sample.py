@@ -11,7 +11,8 @@ import pytest
 
 from curate import sample
 from curate.sample import archive, identifiers
-from curate.sample.planted import bad_articles, plain_articles
+from curate.sample.planted import plain_articles
+from curate.sample.planted_quality import bad_articles
 
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 # What looks like personal data in plain prose: an at sign, a run of digits beyond a year, a long token.

@@ -13,15 +13,14 @@ from curate.sample.evaluation import EvalItem, eval_items
 from curate.sample.planted import (
     BLOCKED_DOMAIN,
     PLAIN_PAGES,
-    Record,
     damaged_records,
-    jaccard,
     pii_values,
     plain_articles,
     plain_records,
     planted_records,
 )
 from curate.sample.prose import LANGUAGES, Article, Chooser
+from curate.sample.records import Record, jaccard
 
 FORMAT_VERSION = 1
 WHOLE_FILES = (
@@ -118,7 +117,9 @@ def _dealt() -> list[list[Record]]:
     shuffled = [records[number] for number in order]
     for first in [record for record in records if record.kind == "repeated_id_original"]:
         # A repeated id is a fault within one file, so the second record follows the first.
-        again = next(place for place, record in enumerate(shuffled) if record.id == first.id and record != first)
+        again = next(
+            place for place, record in enumerate(shuffled) if record.id == first.id and record != first
+        )
         record = shuffled.pop(again)
         shuffled.insert(shuffled.index(first) + 1, record)
     size = -(-len(shuffled) // len(WHOLE_FILES))
