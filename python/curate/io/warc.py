@@ -215,11 +215,18 @@ def _as_warc(record: Any, http: str, block: bytes, file: InputFile, offset: int)
         f"WARC-Record-ID: {record_id}",
         f"WARC-Target-URI: {headers.get_header('WARC-Target-URI') or ''}",
         f"WARC-Date: {headers.get_header('WARC-Date') or ''}",
-        f"Content-Type: {'application/http' if http else headers.get_header('Content-Type') or ''}",
+        f"Content-Type: {_content_type(record, http)}",
         f"Content-Length: {len(payload)}",
     ]
     clean = "\r\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines)
     return clean.encode("utf-8", "replace") + b"\r\n\r\n" + payload + b"\r\n\r\n"
+
+
+def _content_type(record: Any, http: str) -> str:
+    """warcio calls every ARC record HTTP; without a header only the URL can say, which the parser asks."""
+    if http:
+        return "application/http"
+    return "" if record.rec_type == "response" else record.rec_headers.get_header("Content-Type") or ""
 
 
 def _with_offsets(batches: list[pa.RecordBatch], offsets: list[int]) -> Iterator[pa.RecordBatch]:

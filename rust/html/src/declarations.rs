@@ -204,12 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn hostile_heads_end_soon() {
+    fn hostile_heads_end_and_declare_nothing() {
         for unit in ["<", "<script ", "<a '", "<!--", "</", "<meta ", "<meta a=\"", "<script></scrip"] {
             let page = unit.repeat(HEAD_BYTES / unit.len());
-            let start = std::time::Instant::now();
-            of(&page, &page);
-            assert!(start.elapsed().as_secs() < 5, "{unit}");
+            assert_eq!(of(&page, &page), Declarations::default(), "{unit}");
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn prescan(bytes: &[u8]) -> Option<&'static Encoding> {
 fn meta_encoding(attributes: &mut Attributes<'_>) -> Option<&'static Encoding> {
     let mut seen: Vec<Vec<u8>> = Vec::new();
     let (mut pragma, mut needs_pragma, mut found) = (false, None, None);
-    while let Some((name, value)) = attributes.next() {
+    for (name, value) in attributes.by_ref() {
         if seen.contains(&name) {
             continue;
         }

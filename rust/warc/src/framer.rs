@@ -4,75 +4,13 @@
 //! record or the end of the member. Otherwise the next line that starts a record decides, and the record carries a
 //! flaw. A complete record is held until something follows it or its member's checksum has been verified.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
+use crate::event::{DamageKind, Event, Flaw, Limits};
 use crate::fields::Fields;
-
-/// Bounds on memory; lengths in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Longest record block kept; a longer one is skipped and flagged [`Flaw::TooLarge`].
-    pub max_payload: usize,
-    /// Longest record header.
-    pub max_header: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_payload: 64 << 20, max_header: 1 << 20 }
-    }
-}
-
-/// What is wrong with a record whose header could be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// The block is longer than [`Limits::max_payload`]; it was skipped.
-    TooLarge,
-    /// The declared length contradicts the records around it.
-    BadLength,
-    /// The input ends inside the record, or before its member's checksum.
-    CutShort,
-}
-
-/// Why a region of the input holds no readable record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DamageKind {
-    /// Bytes where a record should start.
-    Record,
-    /// A compressed member that cannot be decoded or fails its checksum, or bytes between members.
-    Member,
-    /// The input ends before the header of the last record does.
-    CutShort,
-}
-
-/// What a parser found. Borrowed: valid during the call that delivers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// One record.
-    Record {
-        /// Byte offset in the input: of the record, or of the compressed member it starts in.
-        offset: u64,
-        /// Byte offset within the decompressed member.
-        inner: u64,
-        /// The record header.
-        fields: &'a Fields,
-        /// The record block; empty for [`Flaw::TooLarge`].
-        block: &'a [u8],
-        /// None = nothing wrong.
-        flaw: Option<Flaw>,
-    },
-    /// One damaged region.
-    Damage {
-        /// What happened.
-        kind: DamageKind,
-        /// Byte offset in the input where it starts.
-        offset: u64,
-        /// Byte offset within the decompressed member.
-        inner: u64,
-        /// Bytes passed over: of the input for [`DamageKind::Member`], else of the decompressed stream.
-        skipped: u64,
-    },
-}
+use crate::marks::{
+    MAX_BLANK_BYTES, find_record, is_record_end, is_version_line, skip_line_ends, trim_blank_line,
+};
 
 /// What lies behind the last byte pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +25,6 @@ pub(crate) enum Edge {
 
 /// A length that is off by this much is a known fault of old writers and forgiven.
 const LENGTH_SLACK: usize = 8;
-/// A complete record followed by more line ends than this is no longer held back.
-const MAX_BLANK_BYTES: usize = 4096;
 /// Consumed bytes are dropped from the buffer in steps of at least this many.
 const DROP_BYTES: usize = 1 << 20;
 
@@ -451,81 +387,5 @@ impl Framer {
             sink(Event::Record { offset, inner, fields: &fields, block, flaw });
         }
         self.read = next;
-    }
-}
-
-fn skip_line_ends(bytes: &[u8], mut at: usize) -> usize {
-    while at < bytes.len() && matches!(bytes[at], b'\r' | b'\n') {
-        at += 1;
-    }
-    at
-}
-
-/// Length of `block` without one blank line, or one line end, at its end.
-fn trim_blank_line(block: &[u8]) -> usize {
-    let trim = |block: &'_ [u8]| {
-        block.len() - usize::from(block.ends_with(b"\n")) * (1 + usize::from(block.ends_with(b"\r\n")))
-    };
-    let once = trim(block);
-    trim(&block[..once])
-}
-
-/// Can a record end here: at a blank line, before the next record, or at the end? None = too few bytes to say.
-fn is_record_end(rest: &[u8], ended: bool) -> Option<bool> {
-    if rest.starts_with(b"\r\n\r\n") || rest.starts_with(b"\n\n") {
-        return Some(true);
-    }
-    let blank = skip_line_ends(rest, 0);
-    if blank > MAX_BLANK_BYTES {
-        return Some(true);
-    }
-    let rest = &rest[blank..];
-    let common = rest.len().min(5);
-    if rest[..common] != b"WARC/"[..common] {
-        Some(false)
-    } else if common == 5 || (ended && common == 0) {
-        Some(true)
-    } else if ended {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-fn is_version_line(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    line.strip_prefix(b"WARC/").is_some_and(|version| {
-        matches!(version.len(), 1..=8) && version.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.')
-    })
-}
-
-/// The first place from `from` on where a record starts beyond doubt: a version line and a first field. Without
-/// one, the second value is where the search must go on when more bytes are there.
-pub(crate) fn find_record(bytes: &[u8], from: usize) -> (Option<usize>, usize) {
-    for hit in memmem::find_iter(&bytes[from..], b"WARC/") {
-        let at = from + hit;
-        match is_record_start(&bytes[at..]) {
-            Some(true) => return (Some(at), at),
-            Some(false) => {}
-            None => return (None, at),
-        }
-    }
-    (None, from.max(bytes.len().saturating_sub(4)))
-}
-
-fn is_record_start(bytes: &[u8]) -> Option<bool> {
-    const MAX_VERSION_LINE: usize = 16;
-    const MAX_NAME: usize = 64;
-    let Some(line) = memchr(b'\n', &bytes[..bytes.len().min(MAX_VERSION_LINE)]) else {
-        return if bytes.len() < MAX_VERSION_LINE { None } else { Some(false) };
-    };
-    if !is_version_line(&bytes[..line]) {
-        return Some(false);
-    }
-    let name = &bytes[line + 1..bytes.len().min(line + 1 + MAX_NAME)];
-    match name.iter().position(|&byte| !byte.is_ascii_alphanumeric() && byte != b'-') {
-        Some(length) => Some(length > 0 && name[length] == b':'),
-        None if name.len() < MAX_NAME => None,
-        None => Some(false),
     }
 }

@@ -4,8 +4,8 @@ use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::body::{BodyFault, decode_body};
+use crate::event::{DamageKind, Event, Flaw};
 use crate::fields::{Fields, Lines, text};
-use crate::framer::{DamageKind, Event, Flaw};
 
 /// Which records are wanted. None = any.
 #[derive(Debug, Clone, Default)]
@@ -104,14 +104,22 @@ fn fill(
     if too_large {
         return Err("payload_too_large");
     }
-    let declared = fields.get("Content-Type");
-    let is_http = matches!(kind.as_str(), "response" | "revisit" | "request")
-        && declared
-            .is_none_or(|declared| mime(declared) == "application/http" || block.starts_with(b"HTTP/"));
+    let declared = fields.get("Content-Type").filter(|declared| !declared.is_empty());
+    let is_exchange = matches!(kind.as_str(), "response" | "revisit" | "request");
+    if is_exchange && block.is_empty() {
+        return Err("empty_payload");
+    }
+    let scheme = row.url.as_deref().map_or("", scheme).to_ascii_lowercase();
+    let is_http = is_exchange
+        && match declared {
+            Some(declared) => mime(declared) == "application/http" || block.starts_with(b"HTTP/"),
+            None => matches!(scheme.as_str(), "" | "http" | "https"),
+        };
     let identified = fields.get("WARC-Identified-Payload-Type");
     if !is_http {
-        row.content_type =
-            identified.or(declared).map(str::to_owned).or_else(|| sniff(block).map(str::to_owned));
+        // RFC 4027; sniffing would take a lookup for a page in plain text.
+        let implied = if scheme == "dns" { Some("text/dns") } else { sniff(block) };
+        row.content_type = identified.or(declared).or(implied).map(str::to_owned);
         check_mime(row, identified, wanted)?;
         if block.is_empty() {
             return Err("empty_payload");
@@ -178,6 +186,10 @@ fn record_id(fields: &Fields) -> Option<String> {
         id
     };
     (!id.is_empty()).then(|| id.to_owned())
+}
+
+fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or("", |(scheme, _)| scheme)
 }
 
 /// Old wget wrote `<http://…>`.

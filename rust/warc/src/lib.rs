@@ -6,13 +6,15 @@
 
 mod body;
 mod codec;
+mod event;
 mod fields;
 mod framer;
 mod interpret;
+mod marks;
 mod parser;
 
 pub use body::{Body, BodyFault, decode_body};
+pub use event::{DamageKind, Event, Flaw, Limits};
 pub use fields::Fields;
-pub use framer::{DamageKind, Event, Flaw, Limits};
 pub use interpret::{Row, Selection, id_hash, interpret, offset_id};
 pub use parser::Parser;

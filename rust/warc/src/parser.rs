@@ -6,7 +6,9 @@ use crate::codec::{
     Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary,
     probe, starts_record,
 };
-use crate::framer::{DamageKind, Edge, Event, Framer, Limits, find_record};
+use crate::event::{DamageKind, Event, Limits};
+use crate::framer::{Edge, Framer};
+use crate::marks::find_record;
 
 /// A damaged member is searched for the next one at most this far back from where decoding failed.
 const REWIND_BYTES: usize = 1 << 20;

@@ -70,6 +70,19 @@ fn records_without_http_headers_keep_their_own_type() {
 }
 
 #[test]
+fn what_no_content_type_tells_the_url_and_the_block_do() {
+    let dns = "WARC-Type: response\nWARC-Target-URI: dns:example.org";
+    let lookup = row(dns, b"20080430\nexample.org. 5 IN A 192.0.2.1\n", None);
+    assert_eq!((lookup.reason, lookup.content_type.as_deref()), (Some("mime_type"), Some("text/dns")));
+    let page = "WARC-Type: response\nContent-Type:\nWARC-Target-URI: HTTP://a/";
+    assert_eq!(row(page, b"HTTP/1.1 200 OK\n\n<p>x", None).reason, None);
+    assert_eq!(row(page, b"<p>x", None).reason, Some("bad_http"));
+    assert_eq!(row(page, b"", None).reason, Some("empty_payload"));
+    let declared = "WARC-Type: response\nContent-Type: application/http; msgtype=response";
+    assert_eq!(row(declared, b"", None).reason, Some("empty_payload"));
+}
+
+#[test]
 fn the_identified_type_counts_for_the_choice() {
     let header = "WARC-Type: response\nWARC-Identified-Payload-Type: text/html";
     assert_eq!(row(header, b"HTTP/1.1 200 OK\nContent-Type: application/unknown\n\n<p>", None).reason, None);
