@@ -36,7 +36,13 @@ CONFINED = {
     "fasttext": (),
 }
 #: A stage may use its own helpers, never another stage.
-STAGE_HELPERS = {"extract": {"extract_child", "engines"}, "quality": {"rule_tables"}}
+STAGE_HELPERS = {
+    "extract": {"extract_supervisor"},
+    "extract_supervisor": {"extract_child"},
+    "quality": {"rule_tables"},
+    "exact_dedup": {"survivors"},
+    "near_dedup": {"survivors"},
+}
 
 
 def imported_modules(path: Path) -> set[str]:

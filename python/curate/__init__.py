@@ -17,9 +17,10 @@ from curate.sample import write_sample
 from curate.stage import Barrier, Outcome, Round, Stage, per_document
 from curate.stages.classifier import QualityClassifier
 from curate.stages.contamination import Decontaminate
-from curate.stages.dedup import ExactDedup, NearDedup, minhash_signatures
+from curate.stages.exact_dedup import ExactDedup
 from curate.stages.extract import ExtractText, extract_text, extract_texts
 from curate.stages.language import Language, detect_language
+from curate.stages.near_dedup import NearDedup, minhash_signatures
 from curate.stages.optout import OptOut
 from curate.stages.pii import ScrubPII, find_pii, scrub_pii
 from curate.stages.quality import C4Lines, Rules, TextStats, sweep, text_stats

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from curate.errors import PlanError
 from curate.schema import EVERY_SHARD, PARTITION, ROW, SHARD
 from curate.stage import Barrier, Outcome
-from curate.stages.dedup import ExactDedup, NearDedup, minhash_signatures
+from curate.stages.exact_dedup import ExactDedup
+from curate.stages.near_dedup import NearDedup, minhash_signatures
 
 Document = dict[str, object]
 

@@ -1,0 +1,157 @@
+"""Exact deduplication: documents that are equal in one column."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate import _native
+from curate.schema import DUPLICATES, ID, PARTITION, ROW, TEXT, URL
+from curate.stage import Barrier, Outcome, Round
+from curate.stages.survivors import (
+    KEEPS,
+    KEY_PARTITIONS,
+    ORDER,
+    VERDICTS,
+    Keep,
+    addresses,
+    check_keep,
+    decide,
+    precedence,
+    removals,
+    weights,
+)
+
+
+@dataclass(frozen=True)
+class ExactDedup(Barrier):
+    """Keeps one of the documents that are equal in one column.
+
+    The result depends on the set of documents alone: not on their order, on how they are cut into shards, or
+    on the number of workers.
+
+    Documents where the column is null or empty equal no other one. Keys are 128 bits of SHA-256.
+
+    Attributes:
+        column: a string column, e.g. `text` or `url`.
+        normalize: compare without case and layout; a URL without its fragment, scheme and host in lower case.
+            Numbers and punctuation always count.
+        keep: `longest` text, `newest` or `oldest` date, or the `first` id; ties go to the first id.
+
+    """
+
+    column: str = TEXT
+    normalize: bool = True
+    keep: Keep = "longest"
+
+    def __post_init__(self) -> None:
+        check_keep(self.keep)
+
+    @property
+    def name(self) -> str:
+        """`exact_dedup`, with the column where it is not the text."""
+        return "exact_dedup" if self.column == TEXT else f"exact_dedup_{self.column}"
+
+    @property
+    def reason(self) -> str:
+        """The one reason this gives."""
+        return "exact_duplicate" if self.column == TEXT else f"duplicate_{self.column}"
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The id, the column, and what the keeper order looks at."""
+        return frozenset({ID, self.column}) | KEEPS[self.keep]
+
+    @property
+    def adds(self) -> pa.Schema:
+        """How many documents were removed in favour of this one."""
+        return pa.schema([pa.field(DUPLICATES, pa.int32())])
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Equal to a document that was kept."""
+        return {self.reason: f"equal in `{self.column}` to a document that is kept"}
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """One: documents meet by hash."""
+        return (_ByHash(self),)
+
+    def apply(self, batch: pa.RecordBatch, verdicts: pa.Table) -> Outcome:
+        """Removes the duplicates and counts them at their keepers."""
+        return decide(batch, verdicts)
+
+    def keys(self, batch: pa.RecordBatch) -> pa.Array:
+        """fixed_size_binary(16) per row; null where there is nothing to compare."""
+        values = batch[self.column].cast(pa.large_string())
+        if not self.normalize or self.column != URL:
+            return pa.array(_native.text_hashes(values, self.normalize))
+        parts = pc.extract_regex(
+            pc.utf8_trim_whitespace(values), r"^(?P<site>[^/?#]*//[^/?#]*)(?P<path>[^#]*)"
+        )
+        site, path = pc.struct_field(parts, "site"), pc.struct_field(parts, "path")
+        nothing = pa.scalar("", pa.large_string())
+        path = pc.if_else(pc.equal(path, nothing), pa.scalar("/", pa.large_string()), path)
+        urls = pc.binary_join_element_wise(pc.utf8_lower(site), path, nothing)
+        return pa.array(_native.text_hashes(pc.coalesce(urls, values), False))
+
+
+@dataclass(frozen=True)
+class _ByHash(Round):
+    barrier: ExactDedup
+
+    name: ClassVar[str] = "hashes"
+
+    @property
+    def partitions(self) -> int:
+        return KEY_PARTITIONS
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self.barrier.reads
+
+    def map(self, documents: Iterable[pa.RecordBatch], shard: int, inbox: pa.Table) -> Iterator[pa.Table]:
+        del inbox
+        for batch in documents:
+            keys = self.barrier.keys(batch)
+            table = pa.table(
+                {
+                    "key": keys.cast(pa.binary()),
+                    "address": addresses(shard, batch[ROW]),
+                    ID: batch[ID],
+                    "precedence": precedence(batch, self.barrier.keep),
+                    "weight": weights(batch),
+                }
+            ).filter(pc.is_valid(keys))
+            partition = _leading_word(keys.drop_null()) % KEY_PARTITIONS
+            yield table.append_column(PARTITION, pa.array(partition.astype(np.int32)))
+
+    def reduce(self, partition: int, rows: pa.Table) -> pa.Table:
+        del partition
+        if rows.num_rows == 0:
+            return VERDICTS.empty_table()
+        # Only keys that occur twice matter, which is what keeps the sort small.
+        counts = pc.value_counts(rows["key"].combine_chunks())
+        repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+        rows = rows.filter(pc.is_in(rows["key"], repeated))
+        if rows.num_rows == 0:
+            return VERDICTS.empty_table()
+        rows = rows.sort_by([(name, "ascending") for name in ("key", *ORDER)])
+        group = pc.index_in(rows["key"], repeated).combine_chunks().to_numpy()
+        starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+        keeper = np.repeat(starts, np.diff(np.append(starts, len(group))))
+        removed = np.setdiff1d(np.arange(len(group)), starts)
+        ones = pa.array(np.ones(len(removed), np.float32))
+        return removals(rows, removed, keeper[removed], ones, self.barrier.reason)
+
+
+def _leading_word(hashes: pa.FixedSizeBinaryArray) -> npt.NDArray[np.uint64]:
+    """The first eight bytes of each 16-byte hash; none may be null."""
+    if len(hashes) == 0:
+        return np.zeros(0, np.uint64)
+    words = np.frombuffer(hashes.buffers()[1], "<u8").reshape(-1, 2)
+    return words[hashes.offset : hashes.offset + len(hashes), 0]

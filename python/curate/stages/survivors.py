@@ -1,0 +1,149 @@
+"""What exact and near deduplication share: which document stays, and how verdicts say so."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.errors import PlanError
+from curate.schema import (
+    DATE,
+    DUPLICATE_OF,
+    DUPLICATES,
+    ID,
+    REASON,
+    ROW,
+    SHARD,
+    SIMILARITY,
+    TEXT,
+    as_large_strings,
+)
+from curate.stage import Outcome, align, set_column
+
+Keep = Literal["longest", "newest", "oldest", "first"]
+
+#: Keeper orders, and the columns each looks at beside the id.
+KEEPS: Mapping[Keep, frozenset[str]] = {
+    "longest": frozenset({TEXT}),
+    "newest": frozenset({DATE}),
+    "oldest": frozenset({DATE}),
+    "first": frozenset(),
+}
+
+#: Reduced in parallel; part of no result, so it may be changed.
+KEY_PARTITIONS = 16
+
+#: Keeper order: the position only parts documents that share their id.
+ORDER = ("precedence", ID, "address")
+
+#: A row of an immutable spill as one number: its shard above, its row in the low 40 bits.
+ROW_BITS = 40
+
+#: What the last round of both barriers says of removed rows and of their keepers.
+VERDICTS = pa.schema(
+    [
+        pa.field(SHARD, pa.int32()),
+        pa.field(ROW, pa.int64()),
+        pa.field(REASON, pa.string()),
+        pa.field(DUPLICATE_OF, pa.string()),
+        pa.field(SIMILARITY, pa.float32()),
+        pa.field(DUPLICATES, pa.int32()),
+        pa.field("summary", pa.string()),
+    ]
+)
+
+
+def check_keep(keep: str) -> None:
+    """Raises a `PlanError` for a keeper order that does not exist."""
+    if keep not in KEEPS:
+        raise PlanError(f"unknown keeper order `{keep}`", hint=f"one of {', '.join(KEEPS)}")
+
+
+def precedence(batch: pa.RecordBatch, keep: Keep) -> pa.Array:
+    """int64 per row, the smallest being the most worth keeping.
+
+    Lengths count characters. Dates are ISO 8601 and compared to the second as written; a missing or
+    malformed one comes last. `first` leaves the choice to the id.
+    """
+    if keep == "longest":
+        lengths = pc.fill_null(pc.utf8_length(as_large_strings(batch[TEXT])), 0)
+        return pc.negate(lengths.cast(pa.int64()))
+    if keep == "first":
+        return pa.array(np.zeros(batch.num_rows, np.int64))
+    dates = batch[DATE].cast(pa.string())
+    dated = pc.fill_null(pc.match_substring_regex(dates, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"), False)
+    digits = pc.replace_substring_regex(pc.if_else(dated, dates, "0"), r"[.+Z].*|[^0-9]", "")
+    seconds = pc.utf8_slice_codeunits(pc.utf8_rpad(digits, 14, "0"), 0, 14).cast(pa.int64())
+    return pc.if_else(dated, pc.negate(seconds) if keep == "newest" else seconds, np.iinfo(np.int64).max)
+
+
+def weights(batch: pa.RecordBatch) -> pa.Array:
+    """How many documents a row stands for: itself and those removed in its favour so far."""
+    if DUPLICATES in batch.schema.names:
+        return pc.add(pc.fill_null(batch[DUPLICATES], 0), 1).cast(pa.int64())
+    return pa.array(np.ones(batch.num_rows, np.int64))
+
+
+def addresses(shard: int, rows: pa.Array) -> pa.Array:
+    """int64 per row: shard and row of an immutable spill as one number."""
+    return pa.array(rows.to_numpy() + (shard << ROW_BITS), pa.int64())
+
+
+def _located(addresses: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
+    return {SHARD: addresses >> ROW_BITS, ROW: addresses & ((1 << ROW_BITS) - 1)}
+
+
+def int64_values(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
+    """A column without nulls."""
+    values: npt.NDArray[np.int64] = table[name].combine_chunks().to_numpy(zero_copy_only=False)
+    return values
+
+
+def table_of(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    """A table of `schema` from some of its columns; the others are null."""
+    given = {
+        name: pa.array(values) if isinstance(values, np.ndarray) else values
+        for name, values in columns.items()
+    }
+    length = len(next(iter(given.values())))
+    return pa.table(
+        [given[f.name].cast(f.type) if f.name in given else pa.nulls(length, f.type) for f in schema], schema
+    )
+
+
+def removals(
+    documents: pa.Table,
+    removed: npt.NDArray[np.int64],
+    keeper: npt.NDArray[np.int64],
+    similarity: pa.Array,
+    reason: str,
+) -> pa.Table:
+    """The verdicts on removed rows and their keepers, given as positions in `documents`.
+
+    `documents` has `address`, `id` and `weight`; a keeper's count is the weight of all that goes for it.
+    """
+    address, weight = int64_values(documents, "address"), int64_values(documents, "weight")
+    gone = {
+        **_located(address[removed]),
+        REASON: pa.repeat(reason, len(removed)),
+        DUPLICATE_OF: documents[ID].combine_chunks().take(pa.array(keeper)),
+        SIMILARITY: similarity,
+    }
+    keepers, places = np.unique(keeper, return_inverse=True)
+    counts = np.zeros(len(keepers), np.int64)
+    np.add.at(counts, places, weight[removed])
+    kept = {**_located(address[keepers]), DUPLICATES: np.minimum(counts, np.iinfo(np.int32).max)}
+    return pa.concat_tables([table_of(gone, VERDICTS), table_of(kept, VERDICTS)])
+
+
+def decide(batch: pa.RecordBatch, verdicts: pa.Table) -> Outcome:
+    """The outcome that the verdicts of `removals` ask for."""
+    wanted = pa.schema([VERDICTS.field(n) for n in (REASON, DUPLICATE_OF, SIMILARITY, DUPLICATES)])
+    found = align(batch, verdicts, wanted)
+    before = batch[DUPLICATES] if DUPLICATES in batch.schema.names else pa.nulls(batch.num_rows, pa.int32())
+    counts = pc.add(pc.fill_null(before, 0), pc.fill_null(found[DUPLICATES], 0)).cast(pa.int32())
+    evidence = {DUPLICATE_OF: found[DUPLICATE_OF], SIMILARITY: found[SIMILARITY]}
+    return Outcome(set_column(batch, DUPLICATES, counts), found[REASON], evidence=evidence)
