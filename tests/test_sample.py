@@ -13,6 +13,7 @@ from curate import sample
 from curate.sample import archive, identifiers
 from curate.sample.planted import plain_articles
 from curate.sample.planted_quality import bad_articles
+from curate.stages.quality import text_stats
 
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 # What looks like personal data in plain prose: an at sign, a run of digits beyond a year, a long token.
@@ -231,6 +232,19 @@ def extracted(html: str, engine: str) -> str:
     from resiliparse.extract.html2text import extract_plain_text
 
     return str(extract_plain_text(html, main_content=True, alt_texts=False))
+
+
+def test_extracted_pages_stay_clear_of_the_limit_for_alphabetic_words(planted: sample.Planted) -> None:
+    # Table borders and code count as words without letters; 0.8 is the limit.
+    pages = [record for record in planted.of_kind("prose") if record.details["template"] == "documentation"]
+    texts = [
+        extracted(record.warc.split(b"\r\n\r\n", 2)[2].decode(), "trafilatura")
+        for record in pages
+        if record.language == "en"
+    ]
+    assert len(texts) > 40
+    assert all("|" in text for text in texts)
+    assert min(row["alphabetic_word_ratio"] for row in text_stats(texts).to_pylist()) > 0.82
 
 
 def test_a_language_without_prose_is_refused() -> None:

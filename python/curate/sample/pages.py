@@ -19,6 +19,7 @@ class Chrome:
     related: str
     comments: tuple[str, ...]
     footer: str
+    table: tuple[tuple[str, str], ...]  # its first row is the head
 
 
 CHROME = {
@@ -31,6 +32,7 @@ CHROME = {
         "Read next",
         ("Great page, thanks for posting.", "First!", "I tried this and it worked."),
         "All rights reserved. Imprint. Terms.",
+        (("When", "What to do"), ("Before winter", "Clean and oil the tools")),
     ),
     "de": Chrome(
         ("Startseite", "Archiv", "Über uns", "Kontakt", "Rundbrief"),
@@ -41,6 +43,7 @@ CHROME = {
         "Weiterlesen",
         ("Danke für den Beitrag.", "Erster!", "Bei mir hat es geklappt."),
         "Alle Rechte vorbehalten. Impressum. Datenschutz.",
+        (("Wann", "Was zu tun ist"), ("Vor dem Winter", "Werkzeug putzen und ölen")),
     ),
     "fr": Chrome(
         ("Accueil", "Archives", "À propos", "Contact", "Lettre"),
@@ -51,6 +54,7 @@ CHROME = {
         "À lire aussi",
         ("Merci pour cet article.", "Premier !", "Cela a marché chez moi."),
         "Tous droits réservés. Mentions légales.",
+        (("Quand", "Que faire"), ("Avant l'hiver", "Nettoyer et huiler les outils")),
     ),
     "es": Chrome(
         ("Inicio", "Archivo", "Quiénes somos", "Contacto", "Boletín"),
@@ -61,6 +65,7 @@ CHROME = {
         "Seguir leyendo",
         ("Gracias por la página.", "¡Primero!", "A mí me funcionó."),
         "Todos los derechos reservados. Aviso legal.",
+        (("Cuándo", "Qué hacer"), ("Antes del invierno", "Limpiar y engrasar las herramientas")),
     ),
     "it": Chrome(
         ("Pagina iniziale", "Archivio", "Chi siamo", "Contatti", "Bollettino"),
@@ -71,6 +76,7 @@ CHROME = {
         "Leggi anche",
         ("Grazie per la pagina.", "Primo!", "Da me ha funzionato."),
         "Tutti i diritti riservati. Note legali.",
+        (("Quando", "Che cosa fare"), ("Prima dell'inverno", "Pulire e oliare gli attrezzi")),
     ),
 }
 
@@ -161,11 +167,13 @@ def _forum(article: Article, chrome: Chrome) -> str:
 
 
 def _documentation(article: Article, chrome: Chrome) -> str:
-    rows = "".join(f"<tr><td>{n}</td><td>{n * n}</td></tr>" for n in range(1, 4))
+    head, *rows = ["".join(f"<CELL>{escape(cell)}</CELL>" for cell in row) for row in chrome.table]
+    table = [head.replace("CELL", "th"), *(row.replace("CELL", "td") for row in rows)]
+    lines = "".join(f"<tr>{row}</tr>" for row in table)
     paragraphs = _paragraphs(article)
     return (
         f'{_sidebar(chrome)}<main role="main"><article class="doc-content">\n<h1>{escape(article.title)}</h1>\n'
-        f"{paragraphs}<table><tr><th>n</th><th>n²</th></tr>{rows}</table>\n"
+        f"{paragraphs}<table>{lines}</table>\n"
         "<pre><code>for step in plan:\n    step.run()\n</code></pre>\n</article></main>\n"
     )
 

@@ -1,5 +1,6 @@
 """Pages of bad quality: each breaks one published rule."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,6 +9,18 @@ from curate.sample.records import Record, english, extended, page
 
 _SHORT_END = "That is all we know. More may follow. Please be patient. The rest is lost."
 _TWICE = "Come again next week and bring a friend."
+_LONG_WORDS = """
+    acknowledgements administratively anthropomorphism characteristically circumnavigation commercialization
+    compartmentalization comprehensibility conceptualization congratulations conservationists constitutionality
+    contradistinction conversationalists correspondingly counterbalancing counterproductive counterrevolutionary
+    crystallographers decentralization decontamination deinstitutionalization demilitarization departmentalization
+    differentiation disadvantageously disproportionately distinguishability electrocardiograms electromagnetically
+    entrepreneurship environmentalists establishmentarian experimentation extraterrestrials familiarization
+    fundamentalists geographically hydroelectrically hyperventilation hypersensitivity impressionability
+    incomprehensibility inconsequentially indistinguishable individualization industrialization institutionalization
+    instrumentalists intercontinental interdisciplinary internationalization interrelationships irreconcilability
+    kindheartedness lexicographically misrepresentations multidimensionality neuropsychologists ophthalmologists
+""".split()  # noqa: SIM905 - sixty lines otherwise
 
 
 def bad_quality() -> Iterator[Record]:
@@ -38,11 +51,16 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
             " ".join(f"{w}..." if n % 5 == 4 else w for n, w in enumerate(s.split())) for s in sentences
         )
         yield "ellipses", "ellipsis_ratio", replace(base, paragraphs=tuple(f"{s}." for s in dotted))
-        yield "bullets", "bullet_lines", replace(base, paragraphs=tuple(f"• {s}." for s in sentences))
+        # Two articles' worth of bullets, so that the title does not bring their share below the limit.
+        more = [s.rstrip(".") for p in english(4030 + seed).paragraphs for s in p.split(". ")]
+        bullets = tuple(f"• {s}." for s in (*sentences, *more))
+        yield "bullets", "bullet_lines", replace(base, paragraphs=bullets)
         paired = tuple(". ".join(sentences[n : n + 3]) for n in range(0, len(sentences), 3))
         yield "no_punctuation", "line_punctuation", replace(base, paragraphs=paired)
-        words = tuple(" ".join(s.split()[:3]) for s in [*sentences, *reversed(sentences)])
-        short = tuple(dict.fromkeys(f"{w}." for w in words))
+        # Whole words up to 28 characters: longer lines are not short, shorter ones are mostly punctuation.
+        short = tuple(
+            dict.fromkeys(f"{textwrap.shorten(s, 28, placeholder='').rstrip(',;:')}." for s in sentences)
+        )
         tail = (base.paragraphs[0],)
         yield "short_lines", "short_lines", replace(base, paragraphs=(*short, *tail))
         lorem = extended(base, "Lorem ipsum dolor sit amet, consectetur adipiscing elit.")
@@ -57,19 +75,6 @@ def bad_articles() -> Iterator[tuple[str, str, Article]]:
         numbers = " ".join(f"{n * n + 1000 * seed} {n * 37 + 5}" for n in range(10, 90))
         table = f"The counts of the season have to be read from left to right: {numbers}."
         yield "numbers", "alphabetic_words", replace(base, paragraphs=(*base.paragraphs[:2], table))
-        codes = _german_compounds(seed)
-        rows = tuple(f"Then the list goes on to {' '.join(codes[n : n + 10])}." for n in range(0, 60, 10))
+        terms = [_LONG_WORDS[(n + 7 * seed) % len(_LONG_WORDS)] for n in range(len(_LONG_WORDS))]
+        rows = tuple(f"Most of the list is {' '.join(terms[n : n + 10])}." for n in range(0, len(terms), 10))
         yield "long_words", "mean_word_length", replace(base, paragraphs=rows)
-
-
-def _german_compounds(seed: int) -> list[str]:
-    heads = (
-        "donaudampfschifffahrts",
-        "kraftfahrzeugs",
-        "grundstücksverkehrs",
-        "lebensversicherungs",
-        "hochwasser",
-    )
-    tails = ("gesellschaftskapitän", "genehmigungsbehörde", "ausschussvorsitzende", "schutzmaßnahmen")
-    ends = ("witwe", "mütze", "treffen", "verordnung")
-    return [heads[(n + seed) % 5] + tails[n % 4] + ends[n // 20] for n in range(60)]
