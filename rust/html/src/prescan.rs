@@ -4,10 +4,11 @@
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 use memchr::memmem;
 
-/// Browsers look no further.
-const PRESCAN_BYTES: usize = 1024;
+/// The standard asks for 1024 bytes before parsing starts and then heeds a later `<meta>` by starting again; with
+/// the whole page at hand one scan does both. No head that declares anything is longer.
+const PRESCAN_BYTES: usize = 64 << 10;
 
-/// The encoding that `<meta>` declares in the first 1024 bytes.
+/// The encoding that `<meta>` declares.
 pub fn prescan(bytes: &[u8]) -> Option<&'static Encoding> {
     let bytes = &bytes[..bytes.len().min(PRESCAN_BYTES)];
     let mut at = 0;
@@ -37,14 +38,16 @@ pub fn prescan(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 fn meta_encoding(attributes: &mut Attributes<'_>) -> Option<&'static Encoding> {
-    let mut seen: Vec<Vec<u8>> = Vec::new();
+    const NAMES: [&[u8]; 3] = [b"http-equiv", b"content", b"charset"];
+    let mut seen = [false; NAMES.len()];
     let (mut pragma, mut needs_pragma, mut found) = (false, None, None);
     for (name, value) in attributes.by_ref() {
-        if seen.contains(&name) {
-            continue;
+        let Some(index) = NAMES.iter().position(|known| *known == name) else { continue };
+        if std::mem::replace(&mut seen[index], true) {
+            continue; // the first of repeated attributes counts
         }
-        match name.as_slice() {
-            b"http-equiv" => pragma |= value == b"content-type",
+        match NAMES[index] {
+            b"http-equiv" => pragma = value == b"content-type",
             b"content" if found.is_none() => {
                 found = charset_parameter(&value).and_then(Encoding::for_label);
                 if found.is_some() {
@@ -57,10 +60,9 @@ fn meta_encoding(attributes: &mut Attributes<'_>) -> Option<&'static Encoding> {
             }
             _ => {}
         }
-        seen.push(name);
     }
-    if needs_pragma? && !pragma {
-        return None;
+    if attributes.peek().is_none() || (needs_pragma? && !pragma) {
+        return None; // the tag never ends, or says something else
     }
     let found = found?;
     Some(if found == UTF_16BE || found == UTF_16LE {
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn declarations_are_found_as_browsers_find_them() {
-        let cases: [(&[u8], Option<&str>); 16] = [
+        let cases: [(&[u8], Option<&str>); 18] = [
             (b"<meta charset=iso-8859-2>", Some("ISO-8859-2")),
             (b"<META\nCharset = 'Shift_JIS' />", Some("Shift_JIS")),
             (b"<meta http-equiv=Content-Type content='text/html; charset=gb2312'>", Some("GBK")),
@@ -196,12 +198,14 @@ mod tests {
             (b"<meta charset=nonsense><meta charset=big5>", Some("Big5")),
             (b"<meta charset=big5 charset=koi8-r>", Some("Big5")),
             (b"<meta charset=\"big5", None),
+            (b"<meta charset=big5", None),
+            (b"<meta charset=big5 title=", None),
             (b"", None),
         ];
         for (page, name) in cases {
             assert_eq!(prescan(page).map(Encoding::name), name, "{}", String::from_utf8_lossy(page));
         }
-        let late = [&[b' '; 1024][..], b"<meta charset=big5>"].concat();
-        assert_eq!(prescan(&late), None);
+        let after = |blanks| prescan(&[&vec![b' '; blanks][..], b"<meta charset=big5>"].concat());
+        assert_eq!((after(9000), after(PRESCAN_BYTES)), (Some(encoding_rs::BIG5), None));
     }
 }

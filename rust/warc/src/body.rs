@@ -152,7 +152,8 @@ fn members(format: Format, body: &[u8], limit: usize) -> Result<(Vec<u8>, bool),
 
 /// "deflate" means zlib, but many servers send the bare stream.
 fn inflate(body: &[u8], limit: usize) -> Result<(Vec<u8>, bool), BodyFault> {
-    let zlib = body.len() >= 2 && body[0] & 0x0f == 8 && u16::from_be_bytes([body[0], body[1]]) % 31 == 0;
+    let zlib =
+        body.len() >= 2 && body[0] & 0x0f == 8 && u16::from_be_bytes([body[0], body[1]]).is_multiple_of(31);
     let mut codec = Decompress::new(zlib);
     let mut output = Output::new(limit);
     let mut rest = body;

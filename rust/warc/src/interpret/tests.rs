@@ -26,11 +26,14 @@ fn a_page() {
     assert_eq!(row.http_headers.as_deref(), Some("Content-Type: text/HTML; charset=x\r\nServer: y"));
 }
 
+/// Header, block, flaw, expected reason.
+type Case<'a> = (&'a str, &'a [u8], Option<Flaw>, Option<&'a str>);
+
 #[test]
 fn every_reason() {
     let response = "WARC-Type: response";
     let big = [b"HTTP/1.1 200 OK\n\n<p ".as_slice(), &[b'x'; 101]].concat();
-    let cases: [(&str, &[u8], Option<Flaw>, Option<&str>); 13] = [
+    let cases: [Case<'_>; 13] = [
         ("WARC-Type: request", b"GET / HTTP/1.1\n\n", None, Some("record_type")),
         (response, b"HTTP/1.1 404 No\n\nx", None, Some("http_status")),
         (response, b"HTTP/1.1 200 OK\nContent-Type: image/png\n\nx", None, Some("mime_type")),
