@@ -2,10 +2,12 @@
 
     python bare_trafilatura.py FILES --profile PROFILE [--workers N]
 
-Reading and decoding the pages, starting the processes and importing trafilatura are not timed.
+Reading and decoding the pages, starting the processes and importing trafilatura are not timed. The function
+and its options are those that the child of `ExtractText` is told to call.
 """
 
 import argparse
+import importlib
 import json
 import multiprocessing
 import time
@@ -18,8 +20,9 @@ from curate import _native
 
 def work(files: list[str], profile: str, ready: Barrier, done: "multiprocessing.Queue[int]") -> None:
     """Extracts every page of `files` once all processes are ready."""
-    from curate.stages.engines import extract_with_trafilatura
-
+    settings = cu.ExtractText("trafilatura", profile).settings()
+    module, _, name = settings.target.partition(":")
+    extract, options = getattr(importlib.import_module(module), name), dict(settings.options)
     pages: list[str] = []
     for path in files:
         reader = cu.read_warc(path)
@@ -33,7 +36,7 @@ def work(files: list[str], profile: str, ready: Barrier, done: "multiprocessing.
             pages += cu_array(decoded)
     ready.wait()
     for page in pages:
-        extract_with_trafilatura(page, profile, False)
+        extract(page, **options)
     done.put(len(pages))
 
 

@@ -2,7 +2,8 @@
 
 It runs as a script of its own and imports nothing of curate, so that it starts fast and stays small. It has
 no protection against the engine: a CPU timer whose signal has its default action, death, and a cap on the
-address space. The parent, `curate.stages.extract`, sees it die and knows by the answers over which document.
+address space. The parent, `curate.stages.extract_supervisor`, sees it die and knows by the answers over
+which document.
 
 Protocol, little-endian. To the child: uint64 length, then that many bytes of UTF-8. From the child, in the
 same order: uint8 status, uint64 length, then the text. One greeting comes first, after the engine's import.
