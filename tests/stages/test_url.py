@@ -55,8 +55,9 @@ def reference(url: str) -> list[str]:
 @pytest.mark.parametrize(
     ("url", "failed"),
     [
-        ("http://bad.example/", ["blocked_domain"]),  # no known suffix: listed as a host
-        ("http://www.bad.example/", []),
+        ("http://bad.example/", ["blocked_domain"]),
+        ("http://deep.www.bad.example/", ["blocked_domain"]),  # an unknown top-level domain is a suffix
+        ("http://notbad.example/", []),
         ("http://sub.fine.com/", ["blocked_domain"]),
         ("http://SUB.FINE.com:80/", ["blocked_domain"]),
         ("http://www.sub.fine.com/", []),
@@ -192,6 +193,7 @@ def test_bad_parameters(tmp_path: Path) -> None:
 def test_registered_domains_and_normal_forms() -> None:
     assert registered_domain("http://User@WWW.Example.co.uk:8080/x") == "example.co.uk"
     assert registered_domain("http://me.github.io/") == "github.io"
+    assert registered_domain("http://deep.sub.site.example/") == "site.example"
     assert registered_domain("http://127.0.0.1/") is None
     assert (
         normalize_url("HTTP://Example.com:80/a/../b?z=1&utm_source=x&a=2#f") == "http://example.com/b?a=2&z=1"

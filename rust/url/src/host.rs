@@ -58,24 +58,34 @@ pub fn host(url: &str) -> Option<String> {
 
 /// The domain that somebody registered: one label below a public suffix of the ICANN section of the list.
 ///
-/// `None` for addresses, for suffixes alone and for names below no known suffix. Names of the list's private
-/// section (`github.io`) are ordinary domains here, as they are for tldextract by default.
+/// A top-level domain that the list does not name is a suffix, by the list's default rule `*`. `None` for
+/// addresses and for suffixes alone. Names of the list's private section (`github.io`) are ordinary domains
+/// here, as they are for tldextract by default.
 pub fn registered_domain(host: &str) -> Option<&str> {
-    let suffix = icann_suffix(host)?;
+    if is_address(host) {
+        return None;
+    }
+    let suffix = suffix(host)?;
     let before = host.strip_suffix(suffix)?.strip_suffix('.')?;
     let label = before.rsplit('.').next().filter(|label| !label.is_empty())?;
     Some(&host[host.len() - suffix.len() - 1 - label.len()..])
 }
 
-fn icann_suffix(host: &str) -> Option<&str> {
+/// In brackets, or its last label is a number (WHATWG URL, "ends in a number checker").
+fn is_address(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.starts_with('[') || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn suffix(host: &str) -> Option<&str> {
     let mut name = host;
     loop {
         let suffix = List.suffix(name.as_bytes())?;
         let text = std::str::from_utf8(suffix.as_bytes()).ok()?;
-        match suffix.typ()? {
-            Type::Icann => return host.get(host.len() - text.len()..),
+        match suffix.typ() {
+            Some(Type::Icann) | None => return host.get(host.len() - text.len()..),
             // A private suffix stands below an ICANN one: look again above it.
-            Type::Private => name = text.split_once('.')?.1,
+            Some(Type::Private) => name = text.split_once('.')?.1,
         }
     }
 }
@@ -118,7 +128,10 @@ mod tests {
             ("com", None),
             ("127.0.0.1", None),
             ("[::1]", None),
-            ("host.nosuchsuffix", None),
+            ("host.nosuchsuffix", Some("host.nosuchsuffix")),
+            ("deep.sub.host.example", Some("host.example")),
+            ("example", None),
+            ("0.10", None),
             ("localhost", None),
             ("..com", None),
             ("", None),
