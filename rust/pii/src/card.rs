@@ -58,8 +58,8 @@ pub(crate) fn at(text: &[u8], start: usize) -> Option<Range<usize>> {
         at += 1;
     }
     let digits = &digits[..count];
-    let ends = !context::alnum_at(text, at)
-        && !(matches!(text.get(at), Some(b'.' | b'-' | b'_')) && context::alnum_at(text, at + 1));
+    let joined = matches!(text.get(at), Some(b'.' | b'-' | b'_')) && context::alnum_at(text, at + 1);
+    let ends = !joined && !context::alnum_at(text, at);
     let certain = known_issuer(digits)?;
     let grouped = match &groups[..=group] {
         [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 1] => true,
@@ -81,7 +81,7 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
             single => single,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Does an issuer give out such numbers? `Some(false)` where the range is wide and needs context words.

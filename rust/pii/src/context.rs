@@ -2,11 +2,13 @@
 
 /// Is one of `words` (lower-case ASCII or exact UTF-8) a whole word within `window` bytes before `start`?
 pub(crate) fn before(text: &[u8], start: usize, window: usize, words: &[&str]) -> bool {
-    let near = &text[start.saturating_sub(window)..start];
-    words.iter().any(|word| contains_word(near, word.as_bytes()))
+    let from = start.saturating_sub(window);
+    // the window may begin inside a word
+    let outside = from.checked_sub(1).map(|at| text[at]);
+    words.iter().any(|word| contains_word(outside, &text[from..start], word.as_bytes()))
 }
 
-fn contains_word(near: &[u8], word: &[u8]) -> bool {
+fn contains_word(outside: Option<u8>, near: &[u8], word: &[u8]) -> bool {
     if word.len() > near.len() {
         return false;
     }
@@ -14,7 +16,7 @@ fn contains_word(near: &[u8], word: &[u8]) -> bool {
         if !piece.eq_ignore_ascii_case(word) {
             return false;
         }
-        let left = at.checked_sub(1).map(|i| near[i]);
+        let left = at.checked_sub(1).map_or(outside, |i| Some(near[i]));
         let right = near.get(at + word.len()).copied();
         // a tag left by an earlier scrub, such as <PHONE>, is no context
         let is_tag = left == Some(b'<');

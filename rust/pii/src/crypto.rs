@@ -13,6 +13,8 @@ const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const BECH32_CONSTANT: u32 = 1;
 const BECH32M_CONSTANT: u32 = 0x2BC8_30A3;
 const LONGEST: usize = 90;
+/// Different digits in an Ethereum address of one case. Of 40 random digits, fewer come once in 10^7 times.
+const LEAST_VARIETY: usize = 10;
 
 /// The address that begins with the digit run at `start`, or two letters before it (`bc1...`).
 pub(crate) fn at(text: &[u8], start: usize) -> Option<Range<usize>> {
@@ -81,11 +83,17 @@ fn polymod(checksum: u32, value: u32) -> u32 {
     GENERATOR.iter().enumerate().filter(|(bit, _)| top >> bit & 1 == 1).fold(shifted, |sum, (_, g)| sum ^ g)
 }
 
-/// EIP-55: a letter is upper case where the digest of the lower-case address has a digit of at least 8.
+/// Letters of one case carry no checksum: the address must look as random as a hash does, so that round
+/// constants of programs are none. Of both cases, EIP-55: a letter is upper case where the digest of the
+/// lower-case address has a digit of at least 8.
 fn is_ethereum(address: &[u8]) -> bool {
-    let has_cases = address.iter().any(u8::is_ascii_lowercase) && address.iter().any(u8::is_ascii_uppercase);
-    if !has_cases || !address.iter().all(u8::is_ascii_hexdigit) {
+    if !address.iter().all(u8::is_ascii_hexdigit) {
         return false;
+    }
+    let has_cases = address.iter().any(u8::is_ascii_lowercase) && address.iter().any(u8::is_ascii_uppercase);
+    if !has_cases {
+        let lower = address.to_ascii_lowercase();
+        return b"0123456789abcdef".iter().filter(|digit| lower.contains(digit)).count() >= LEAST_VARIETY;
     }
     let digest = keccak256(&address.to_ascii_lowercase());
     address.iter().enumerate().filter(|(_, byte)| byte.is_ascii_alphabetic()).all(|(index, byte)| {

@@ -30,6 +30,31 @@ const PRIVATE_V4: [([u8; 4], u32); 14] = [
 const VERSION_WORDS: [&str; 9] =
     ["version", "ver", "v", "build", "release", "firmware", "section", "oid", "rev"];
 
+/// Words that make an address of four small numbers, which sections and versions are too.
+const ADDRESS_WORDS: [&str; 19] = [
+    "ip",
+    "ips",
+    "ipv4",
+    "address",
+    "addresses",
+    "addr",
+    "adresse",
+    "dirección",
+    "host",
+    "hosts",
+    "hostname",
+    "dns",
+    "nameserver",
+    "resolver",
+    "ping",
+    "ssh",
+    "gateway",
+    "router",
+    "proxy",
+];
+/// Four numbers below this are small: sections seldom count further, one random address in 4096 is like that.
+const SMALL: u8 = 32;
+
 pub(crate) fn is_global_v4(address: [u8; 4]) -> bool {
     let bits = u32::from_be_bytes(address);
     !PRIVATE_V4.iter().any(|&(network, prefix)| (bits ^ u32::from_be_bytes(network)) >> (32 - prefix) == 0)
@@ -71,7 +96,16 @@ pub(crate) fn v4(text: &[u8], start: usize) -> Option<Range<usize>> {
     if is_placeholder || context::before(text, start, 10, &VERSION_WORDS) {
         return None;
     }
-    Some(start..at)
+    let is_small = octets.iter().all(|&octet| octet < SMALL);
+    (!is_small || is_used_as_address(text, start, at)).then_some(start..at)
+}
+
+/// In a URL or after a login, with a port or a prefix length, or after a word that says so.
+fn is_used_as_address(text: &[u8], start: usize, end: usize) -> bool {
+    text[..start].ends_with(b"//")
+        || text[..start].ends_with(b"@")
+        || (matches!(text.get(end), Some(b':' | b'/')) && context::digit_at(text, end + 1))
+        || context::before(text, start, 32, &ADDRESS_WORDS)
 }
 
 pub(crate) fn is_v6_byte(byte: u8) -> bool {

@@ -42,9 +42,9 @@ kinds! {
     Email "email" "EMAIL" true "e-mail address below a public suffix; reserved example domains are not personal";
     Iban "iban" "IBAN" true "bank account number with its country's length and valid mod-97 digits";
     PaymentCard "payment_card" "PAYMENT_CARD" true "card number with issuer range, length and Luhn digit, grouped or with context";
-    CryptoAddress "crypto_address" "CRYPTO_ADDRESS" true "Bitcoin address with checksum, or Ethereum address with EIP-55 mixed case";
+    CryptoAddress "crypto_address" "CRYPTO_ADDRESS" true "Bitcoin address with checksum, or Ethereum address, by EIP-55 where its case is mixed";
     Ipv6 "ipv6" "IPV6" true "IPv6 address that is globally reachable";
-    Ipv4 "ipv4" "IPV4" true "IPv4 address that is globally reachable";
+    Ipv4 "ipv4" "IPV4" true "IPv4 address that is globally reachable; four numbers below 32 need context";
     MacAddress "mac_address" "MAC_ADDRESS" true "48-bit hardware address";
     UsSsn "us_ssn" "US_SSN" false "US social security number, with context words";
     Phone "phone" "PHONE" true "telephone number: international with +, national formats with separators or context";

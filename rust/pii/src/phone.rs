@@ -8,7 +8,7 @@ use crate::phone_plans::{international, is_nanp};
 const MOST_DIGITS: usize = 16;
 const MOST_BYTES: usize = 32;
 const CONTEXT_BYTES: usize = 32;
-const WORDS: [&str; 31] = [
+const WORDS: [&str; 29] = [
     "tel",
     "phone",
     "telephone",
@@ -19,11 +19,9 @@ const WORDS: [&str; 31] = [
     "fax",
     "whatsapp",
     "phones",
-    "text",
     "sms",
     "dial",
     "hotline",
-    "ring",
     "telefon",
     "tél",
     "téléphone",
@@ -122,7 +120,17 @@ pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
         }
         let digits = &found.digits[..count];
         let shape = &found.ends[..=index];
-        if (named && is_plausible(digits)) || is_national(digits, shape, parenthesis) {
+        let mut sizes = [0usize; 8];
+        let Some(sizes) = sizes.get_mut(..shape.len()) else { continue };
+        let mut last = 0;
+        for (size, &(count, _, _)) in sizes.iter_mut().zip(shape) {
+            *size = count - last;
+            last = count;
+        }
+        if is_date(digits, sizes) {
+            return None;
+        }
+        if (named && is_plausible(digits)) || is_national(digits, sizes, shape, parenthesis) {
             return Some(start..end);
         }
     }
@@ -163,19 +171,30 @@ fn is_plausible(digits: &[u8]) -> bool {
     (7..=15).contains(&digits.len()) && zeros < 5 && varied
 }
 
-/// Groupings that are telling without context: North America, France, Britain, Japan.
-fn is_national(digits: &[u8], shape: &[(usize, usize, u8)], parenthesis: bool) -> bool {
-    let mut sizes = [0usize; 8];
-    let Some(sizes) = sizes.get_mut(..shape.len()) else { return false };
-    let mut last = 0;
-    for (size, &(count, _, _)) in sizes.iter_mut().zip(shape) {
-        *size = count - last;
-        last = count;
+/// Day, month and year in any order that puts the year first or last, or two years.
+fn is_date(digits: &[u8], sizes: &[usize]) -> bool {
+    let value = |from: usize, length: usize| {
+        digits[from..from + length].iter().fold(0u32, |sum, &digit| sum * 10 + u32::from(digit))
+    };
+    let is_year = |from: usize| (1000..2200).contains(&value(from, 4));
+    let are_day_and_month = |from: usize, first: usize, second: usize| {
+        let (one, two) = (value(from, first), value(from + first, second));
+        (1..=31).contains(&one) && (1..=31).contains(&two) && one.min(two) <= 12
+    };
+    match *sizes {
+        [first @ 1..=2, second @ 1..=2, 4] => is_year(first + second) && are_day_and_month(0, first, second),
+        [4, first @ 1..=2, second @ 1..=2] => is_year(0) && are_day_and_month(4, first, second),
+        [4, 4] => is_year(0) && is_year(4),
+        _ => false,
     }
+}
+
+/// Groupings that are telling without context: North America, France, Britain, Japan.
+fn is_national(digits: &[u8], sizes: &[usize], shape: &[(usize, usize, u8)], parenthesis: bool) -> bool {
     let all = |separator: u8| shape[1..].iter().all(|&(_, _, known)| known == separator);
     let separator = shape.get(1).map_or(0, |&(_, _, separator)| separator);
     let uniform = separator != 0 && all(separator);
-    match &*sizes {
+    match sizes {
         [3, 3, 4] if digits[0] != 0 => {
             is_nanp(digits) && (parenthesis || (uniform && separator != b' ' && separator != b'/'))
         }

@@ -47,9 +47,7 @@ pub(crate) fn private_key(text: &[u8], start: usize) -> Option<Range<usize>> {
     let near = &text[label_start..text.len().min(label_start + 64)];
     let label_length = memmem::find(near, b"-----")?;
     let label = &near[..label_length];
-    if memmem::find(label, b"PRIVATE KEY").is_none() {
-        return None;
-    }
+    memmem::find(label, b"PRIVATE KEY")?;
     let body = label_start + label_length + 5;
     if let Some(next) = memmem::find(&text[body..], b"-----").map(|offset| body + offset) {
         let rest = &text[next + 5..];
