@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY
 from curate.errors import CurateError
 from curate.interop import datatrove
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 RULES = {
     "domains": ["bad.com", "sub.fine.com", "blog.co.uk"],
     "urls": ["http://fine.com/bad"],
