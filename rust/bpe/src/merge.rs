@@ -137,8 +137,8 @@ mod tests {
                 max_token_length: None,
             };
             let tokenizer = train(&counts, Pattern::new("gpt2").unwrap(), &params).unwrap();
-            let mut scratch = Scratch::default();
-            scratch.ids = piece.bytes().map(|byte| tokenizer.byte_ids[usize::from(byte)]).collect();
+            let ids = piece.bytes().map(|byte| tokenizer.byte_ids[usize::from(byte)]).collect();
+            let mut scratch = Scratch { ids, ..Scratch::default() };
             let mut long = Vec::new();
             scratch.merge_long(&tokenizer, &mut long);
             scratch.ids = piece.bytes().map(|byte| tokenizer.byte_ids[usize::from(byte)]).collect();

@@ -25,7 +25,7 @@ impl<'t> Scanner<'t> {
         let lead = u32::from(lead);
         match lead {
             ..0xE0 => (self.classes.of((lead & 0x1F) << 6 | tail(1)), 2),
-            ..0xF0 => (self.classes.of((lead & 0x0F) << 12 | tail(1) << 6 | tail(2)), 3),
+            0xE0..0xF0 => (self.classes.of((lead & 0x0F) << 12 | tail(1) << 6 | tail(2)), 3),
             _ => (self.classes.of((lead & 0x07) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3)), 4),
         }
     }

@@ -61,12 +61,12 @@ impl BpeTokenizer {
         let mut fault = None;
         let done = for_each_row(py, texts.len(), |row| {
             ids.clear();
-            if texts.is_valid(row) {
-                if let Err(error) = encoder.encode(&self.inner, &policy, texts.value(row), &mut ids) {
-                    let message = error.to_string();
-                    fault = Some(error);
-                    return Err(message);
-                }
+            if texts.is_valid(row)
+                && let Err(error) = encoder.encode(&self.inner, &policy, texts.value(row), &mut ids)
+            {
+                let message = error.to_string();
+                fault = Some(error);
+                return Err(message);
             }
             each(&mut ids)
         });
