@@ -82,9 +82,26 @@ fn groups(text: &[u8], start: usize) -> Groups {
     }
 }
 
-fn ends_cleanly(text: &[u8], end: usize) -> bool {
+/// Where a number whose digits end at `end` ends with its extension (`x45`, ` ext. 45`); `None` inside a word or
+/// a longer number.
+fn clean_end(text: &[u8], end: usize) -> Option<usize> {
+    if let Some(end) = extension(text, end) {
+        return Some(end);
+    }
     let joined = matches!(text.get(end), Some(b'.' | b'-' | b'/' | b',')) && context::digit_at(text, end + 1);
-    !context::alnum_at(text, end) && !joined
+    (!context::alnum_at(text, end) && !joined).then_some(end)
+}
+
+fn extension(text: &[u8], end: usize) -> Option<usize> {
+    let spaces = |at: usize| at + usize::from(text.get(at) == Some(&b' '));
+    let mut at = spaces(end);
+    let is = |at: usize, word: &[u8]| {
+        text.get(at..at + word.len()).is_some_and(|piece| piece.eq_ignore_ascii_case(word))
+    };
+    at += [&b"ext."[..], b"ext", b"x"].into_iter().find(|word| is(at, word))?.len();
+    at = spaces(at);
+    let digits = text[at..].iter().take(7).take_while(|byte| byte.is_ascii_digit()).count();
+    ((1..=6).contains(&digits) && !context::alnum_at(text, at + digits)).then_some(at + digits)
 }
 
 /// The number around the digit run at `run`; a `+` or `(` before it belongs to it.
@@ -115,9 +132,7 @@ pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
     let parenthesis = text[start] == b'(';
     let candidates = found.ends.iter().enumerate().rev();
     for (index, &(count, end, _)) in candidates {
-        if !ends_cleanly(text, end) {
-            continue;
-        }
+        let Some(end) = clean_end(text, end) else { continue };
         let digits = &found.digits[..count];
         let shape = &found.ends[..=index];
         let mut sizes = [0usize; 8];
@@ -154,14 +169,11 @@ fn plus(text: &[u8], start: usize, digits_at: usize) -> Option<Range<usize>> {
         }
     }
     let (fewest, most) = international(&found.digits)?;
-    let whole = found
-        .ends
-        .iter()
-        .rev()
-        .find(|&&(count, end, _)| (fewest..=most).contains(&count) && ends_cleanly(text, end))?;
-    let digits = &found.digits[..whole.0];
+    let fits = found.ends.iter().rev().filter(|&&(count, _, _)| (fewest..=most).contains(&count));
+    let (count, end) = fits.filter_map(|&(count, end, _)| Some((count, clean_end(text, end)?))).next()?;
+    let digits = &found.digits[..count];
     let valid = if digits[0] == 1 { is_nanp(&digits[1..]) } else { is_plausible(digits) };
-    valid.then_some(start..whole.1)
+    valid.then_some(start..end)
 }
 
 /// Enough digits, not too many, and not a round amount.
