@@ -64,10 +64,15 @@ def test_lists(tmp_path: Path) -> None:
     assert reason(by_url, batch(url="http://a.com/page#top")) == "opted_out"
     assert reason(by_url, batch(url="http://a.com/page2")) is None
     assert reason(by_url, batch(url=None)) is None
-    assert reason(OptOut(robots=False, tdm=False, ids=str(ids)), batch()) == "opted_out"
+    by_id = OptOut(robots=False, tdm=False, ids=str(ids))
+    assert reason(by_id, batch()) == "opted_out"
+    ids.write_text("id-2\n")
+    assert reason(by_id, batch()) is None
     before = by_url.identity()
     urls.write_text("http://b.com/\n")
     assert by_url.identity() != before
+    assert reason(by_url, batch(url="http://b.com/")) == "opted_out"
+    assert reason(by_url, batch(url="http://a.com/page")) is None
 
 
 def test_bad_parameters() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import PlanError
+from curate.sample.planted import BLOCKED_DOMAIN, plain_records, planted_records
 from curate.stages.url import (
     BANNED_SUBSTRINGS,
     BANNED_WORDS,
@@ -180,6 +181,17 @@ def test_a_folder_of_lists(tmp_path: Path) -> None:
     before = stage.identity()
     (tmp_path / "banned_words.txt").write_text("otherword\n")
     assert UrlFilter(lists=str(tmp_path)).identity() != before
+    assert decide(stage, "http://fine.com/listedword", "http://fine.com/otherword") == [[], ["banned_word"]]
+
+
+def test_the_sample_loses_its_blocked_pages_and_no_others() -> None:
+    records = [*plain_records(), *planted_records()]
+    stage = UrlFilter(domains=(BLOCKED_DOMAIN,), banned_words=(), soft_words=(), substrings=())
+    refused = [
+        record for record, row in zip(records, decide(stage, *[r.url for r in records]), strict=True) if row
+    ]
+    assert refused == [record for record in records if record.reason == "blocked_domain"]
+    assert len(refused) >= 3
 
 
 def test_bad_parameters(tmp_path: Path) -> None:

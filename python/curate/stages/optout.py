@@ -1,6 +1,5 @@
 """What publishers do not want to be trained on: `OptOut`."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
+from curate.assets import sha256_file
 from curate.errors import PlanError
 from curate.schema import HTTP_HEADERS, ID, PAYLOAD, URL
 from curate.stage import Outcome, Stage
@@ -68,7 +68,7 @@ class OptOut(Stage):
     def identity(self) -> dict[str, Any]:
         """Also the digests of the lists."""
         digests = {
-            name: hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            name: sha256_file(path)
             for name, path in (("urls", self.urls), ("ids", self.ids))
             if path is not None
         }
@@ -79,10 +79,14 @@ class OptOut(Stage):
         reason = pa.nulls(batch.num_rows, pa.string())
         if self.urls is not None:
             normal = pa.array(_native.normalize_urls(batch[URL]))
-            listed = pc.is_in(pc.coalesce(normal, batch[URL]), _listed(self.urls, True), skip_nulls=True)
+            listed = pc.is_in(
+                pc.coalesce(normal, batch[URL]),
+                _listed(self.urls, sha256_file(self.urls), True),
+                skip_nulls=True,
+            )
             reason = pc.if_else(listed, OPTED_OUT, reason)
         if self.ids is not None:
-            listed = pc.is_in(batch[ID], _listed(self.ids, False), skip_nulls=True)
+            listed = pc.is_in(batch[ID], _listed(self.ids, sha256_file(self.ids), False), skip_nulls=True)
             reason = pc.if_else(listed, OPTED_OUT, reason)
         if self.robots or self.tdm:
             declared = pa.array(_native.page_declarations(batch[PAYLOAD], batch[HTTP_HEADERS]))
@@ -94,7 +98,8 @@ class OptOut(Stage):
 
 
 @lru_cache(maxsize=8)
-def _listed(path: str, are_urls: bool) -> pa.Array:
+def _listed(path: str, sha256: str, are_urls: bool) -> pa.Array:
+    del sha256  # tells versions of the file apart
     lines = [line.strip() for line in Path(path).read_text("utf-8", "replace").splitlines()]
     entries = pa.array([line for line in lines if line and not line.startswith("#")], pa.string())
     return pc.coalesce(pa.array(_native.normalize_urls(entries)), entries) if are_urls else entries

@@ -1,6 +1,5 @@
 """Decisions by the URL alone: `UrlFilter`."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
+from curate.assets import sha256_file
 from curate.errors import PlanError
 from curate.schema import URL
 from curate.stage import Outcome, Stage
@@ -200,16 +200,13 @@ class UrlFilter(Stage):
     def identity(self) -> dict[str, Any]:
         """Also the digest of every list file."""
         found = {} if self.lists is None else _list_files(self.lists)
-        digests = {
-            kind: [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-            for kind, paths in found.items()
-        }
+        digests = {kind: [sha256_file(path) for path in paths] for kind, paths in found.items()}
         return {**super().identity(), "lists": digests}
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Every rule that a URL breaks; the first is the reason."""
         urls = batch[URL]
-        failed = pa.array(_matcher(self).faults(urls))
+        failed = pa.array(self._matcher().faults(urls))
         counts = pc.fill_null(pc.list_value_length(failed), 0)
         # The first value of each list; rows without any stay null.
         broken = pc.filter(failed, pc.greater(counts, 0))
@@ -223,6 +220,11 @@ class UrlFilter(Stage):
             reason = pc.if_else(absent, NO_URL, reason)
             failed = pc.if_else(absent, pa.scalar([NO_URL], failed.type), failed)
         return Outcome(batch, reason, failed)
+
+    def _matcher(self) -> _native.UrlMatcher:
+        found = {} if self.lists is None else _list_files(self.lists)
+        paths = tuple((kind, path, sha256_file(path)) for kind in found for path in found[kind])
+        return _compiled(self, paths)
 
 
 def normalize_url(url: str) -> str | None:
@@ -250,10 +252,9 @@ def _list_files(folder: str) -> dict[str, list[Path]]:
 
 
 @lru_cache(maxsize=4)
-def _matcher(stage: UrlFilter) -> _native.UrlMatcher:
-    """Compiled once per process: a published list has millions of entries."""
+def _compiled(stage: UrlFilter, paths: tuple[tuple[str, Path, str], ...]) -> _native.UrlMatcher:
+    """Compiled once per process and version of the files: a published list has millions of entries."""
     files = {kind: ["\n".join(getattr(stage, kind)).encode("utf-8", "replace")] for kind in _LIST_FILES}
-    if stage.lists is not None:
-        for kind, paths in _list_files(stage.lists).items():
-            files[kind] += [path.read_bytes() for path in paths]
+    for kind, path, _ in paths:
+        files[kind].append(path.read_bytes())
     return _native.UrlMatcher(**files, max_soft_words=stage.max_soft_words)
