@@ -55,6 +55,8 @@ def steps_as_stages() -> dict:
     said["name"] = stage.name
     stage = DatatroveStage(PIIFormatter(email_replacement="EMAIL"))
     said["formatter"] = stage(documents("write to a.b@example.com", "nothing")).batch["text"].to_pylist()
+    stage = DatatroveStage(LambdaFilter(lambda document: "keep" in document.text))
+    said["no_reason"] = stage(documents("keep me", "drop me")).reason.to_pylist()
     try:
         DatatroveStage(Reasoned(len))(documents("drop"))
     except PlanError as error:

@@ -66,6 +66,7 @@ def said() -> dict:
 def test_steps_run_as_stages(said: dict) -> None:
     stages = said["stages"]
     assert stages["filter"] == [None, "not_kept", None]
+    assert stages["no_reason"] == [None, "dropped"]
     assert stages["formatter"] == ["write to EMAIL", "nothing"]
     assert stages["name"] == "datatrove_reasoned"
     assert stages["identity"]["datatrove"]

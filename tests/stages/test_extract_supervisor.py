@@ -120,7 +120,7 @@ def test_a_fork_and_a_thread_get_their_own_children() -> None:
     queue = context.Queue()
     fork = context.Process(target=_text_in_a_fork, args=(queue,))
     fork.start()
-    assert queue.get(timeout=60) == expected
+    assert queue.get() == expected
     fork.join()
     found: list[str] = []
     thread = threading.Thread(target=lambda: found.append(extract_text(PAGE, engine="resiliparse")))
