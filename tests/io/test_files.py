@@ -1,6 +1,8 @@
 import gzip
 import json
+import zlib
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -83,3 +85,74 @@ def test_bad_parameters():
         read_jsonl("x", columns={"id": "string"})
     with pytest.raises(CurateError):
         read_parquet("x", columns={"a": "nonsense"})
+
+
+@pytest.mark.parametrize("cut", [1, 8, 40, 900])
+def test_a_cut_gzip_file_gives_its_whole_lines_and_one_row_for_the_rest(tmp_path, cut):
+    lines = [json.dumps({"id": str(n), "text": f"text {n * 7919}"}).encode() + b"\n" for n in range(500)]
+    data = gzip.compress(b"".join(lines), mtime=0)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(data[:-cut])
+    found = rows(read_jsonl(str(path)))
+    assert [row["reason"] for row in found] == [None] * (len(found) - 1) + ["cut_short"]
+    readable = zlib.decompressobj(31).decompress(data[:-cut])
+    assert len(found) - 1 == readable.count(b"\n")
+    assert [row["id"] for row in found[:-1]] == [str(n) for n in range(len(found) - 1)]
+
+
+def test_a_damaged_member_ends_the_file(tmp_path):
+    first, second = (gzip.compress(b'{"id": "%d", "text": "x"}\n' % n, mtime=0) for n in (1, 2))
+    path = tmp_path / "a.jsonl.gz"
+    for data, reasons in [
+        (first + second, [None, None]),
+        (first + second[:12] + b"\xff" * 8 + second[20:], [None, "corrupt_member"]),
+        (first + bytes(100), [None]),  # padding
+        (first + b"no member", [None, "corrupt_member"]),
+    ]:
+        path.write_bytes(data)
+        assert [row["reason"] for row in rows(read_jsonl(str(path)))] == reasons
+
+
+def test_files_may_be_remote():
+    url = "memory://files/a.jsonl.gz"
+    with fsspec.open(url, "wb") as stream:
+        stream.write(gzip.compress(b'{"id": "a", "text": "one"}\n'))
+    (found,) = rows(read_jsonl("memory://files/*.gz"))
+    assert (found["id"], found["text"], found["reason"]) == ("a", "one", None)
+    assert found["source"].startswith("memory://")
+    with fsspec.open("memory://files/a.parquet", "wb") as stream:
+        pq.write_table(pa.table({"text": ["one", "two"]}), stream)
+    assert [row["text"] for row in rows(read_parquet("memory://files/a.parquet"))] == ["one", "two"]
+
+
+def test_a_corrupt_row_group_is_one_row_and_the_others_are_kept(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"id": [str(n) for n in range(9)], "text": [f"text number {n}" * 20 for n in range(9)]})
+    pq.write_table(table, path, row_group_size=3, compression="zstd", use_dictionary=False)
+    assert [row["reason"] for row in rows(read_parquet(str(path)))] == [None] * 9
+    data = bytearray(path.read_bytes())
+    chunk = pq.read_metadata(path).row_group(1).column(1)
+    start = chunk.data_page_offset
+    data[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    path.write_bytes(data)
+    found = rows(read_parquet(str(path)))
+    assert [row["reason"] for row in found] == [None] * 3 + ["corrupt_row_group"] + [None] * 3
+    assert [row["id"] for row in found if row["reason"] is None] == ["0", "1", "2", "6", "7", "8"]
+    assert [row["offset"] for row in found] == [0, 1, 2, 3, 6, 7, 8]
+
+
+def test_parquet_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "a.parquet"
+    raw = pa.array([b"good", b"\xff\xfe", b"also good"], pa.binary())
+    bad = pa.Array.from_buffers(pa.string(), 3, raw.buffers())  # what a careless writer leaves
+    pq.write_table(pa.table({"text": bad}), path)
+    found = rows(read_parquet(str(path)))
+    assert [row["reason"] for row in found] == [None, "invalid_unicode", None]
+    assert [row["text"] for row in found] == ["good", None, "also good"]
+
+
+def test_the_examples_cover_every_reason():
+    jsonl = {reason for _, reason in LINES} - {None} | {"cut_short", "corrupt_member"}
+    assert jsonl == set(read_jsonl("x").reasons)
+    parquet = {"missing_text", "invalid_unicode", "repeated_id", "corrupt_file", "corrupt_row_group"}
+    assert parquet == set(read_parquet("x").reasons)

@@ -3,6 +3,8 @@
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
+use crate::marks::starts_mark;
+
 pub(crate) const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
 pub(crate) const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 /// First byte is 0x50 to 0x5f, see RFC 8878 section 3.1.2.
@@ -112,12 +114,7 @@ pub(crate) fn probe(format: Format, bytes: &[u8], dictionary: &[u8], eof: bool) 
 /// Is this the start of a record, blank lines aside? None = too short to say.
 pub(crate) fn starts_record(content: &[u8]) -> Option<bool> {
     let start = content.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-    let content = &content[start..];
-    let common = content.len().min(5);
-    if content[..common] != b"WARC/"[..common] {
-        return Some(false);
-    }
-    if common == 5 { Some(true) } else { None }
+    starts_mark(&content[start..])
 }
 
 /// The dictionary that a skippable frame carries, itself perhaps compressed. None = larger than `limit` or bad.

@@ -22,7 +22,9 @@ impl Fields {
             }
             if matches!(line[0], b' ' | b'\t') {
                 if let Some((_, value)) = fields.last_mut() {
-                    value.push(' ');
+                    if !value.is_empty() {
+                        value.push(' ');
+                    }
                     value.push_str(&text(line.trim_ascii()));
                 }
             } else if let Some(colon) = memchr(b':', line) {
@@ -85,6 +87,7 @@ mod tests {
         assert_eq!(fields.get("warc-type"), Some("response"));
         assert_eq!(fields.get("WARC-Date"), Some("2020 and more"));
         assert_eq!(fields.get("late"), None);
+        assert_eq!(Fields::parse(b"A:\r\n\t<b>\r\n").get("a"), Some("<b>"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use memchr::memchr;
 use crate::event::{DamageKind, Event, Flaw, Limits};
 use crate::fields::Fields;
 use crate::marks::{
-    MAX_BLANK_BYTES, find_record, is_record_end, is_version_line, skip_line_ends, trim_blank_line,
+    MAX_BLANK_BYTES, find_record, is_record_end, is_version_line, skip_line_ends, starts_mark,
+    trim_blank_line,
 };
 
 /// What lies behind the last byte pushed.
@@ -206,7 +207,7 @@ impl Framer {
         let rest = &self.buffer[next..];
         !rest.is_empty()
             && (self.plain
-                || rest.starts_with(b"WARC/")
+                || starts_mark(rest) == Some(true)
                 || rest.len() > MAX_BLANK_BYTES
                 || find_record(&self.buffer, next).0.is_some())
     }
@@ -217,21 +218,14 @@ impl Framer {
         if rest.is_empty() {
             return false;
         }
-        let common = rest.len().min(5);
-        let matches = rest[..common] == b"WARC/"[..common];
-        if matches && common < 5 {
-            if edge == Edge::Eof {
+        self.state = match starts_mark(rest) {
+            Some(true) => State::Head { scan: self.read },
+            None if edge == Edge::Open => return false,
+            None if edge == Edge::Eof => {
                 self.cut(sink);
                 return false;
             }
-            if edge == Edge::Open {
-                return false;
-            }
-        }
-        self.state = if matches && common == 5 {
-            State::Head { scan: self.read }
-        } else {
-            State::Garbage { from: self.dropped + self.read as u64 }
+            _ => State::Garbage { from: self.dropped + self.read as u64 },
         };
         true
     }

@@ -5,6 +5,37 @@ use memchr::{memchr, memmem};
 /// A complete record followed by more line ends than this is no longer held back.
 pub(crate) const MAX_BLANK_BYTES: usize = 4096;
 
+/// How every record starts; the grammar of the standard (ABNF) takes letters of either case.
+const MARK: &[u8] = b"WARC/";
+const MARK_LOWER: &[u8] = b"warc/";
+/// Bytes searched for one spelling before the other gets its turn.
+const WINDOW_BYTES: usize = 16 << 10;
+
+/// Does [`MARK`] stand here? None = too few bytes to say, which agree so far.
+pub(crate) fn starts_mark(bytes: &[u8]) -> Option<bool> {
+    let common = bytes.len().min(MARK.len());
+    let agrees = bytes[..common].eq_ignore_ascii_case(&MARK[..common]);
+    if agrees && common < MARK.len() { None } else { Some(agrees) }
+}
+
+/// The first [`MARK`] from `from` on, in upper or in lower case.
+fn next_mark(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut start = from;
+    loop {
+        let end = bytes.len().min(start + WINDOW_BYTES);
+        let window = &bytes[start..end];
+        let upper = memmem::find(window, MARK);
+        let lower = memmem::find(&window[..upper.unwrap_or(window.len())], MARK_LOWER);
+        if let Some(hit) = lower.or(upper) {
+            return Some(start + hit);
+        }
+        if end == bytes.len() {
+            return None;
+        }
+        start = end - (MARK.len() - 1);
+    }
+}
+
 pub(crate) fn skip_line_ends(bytes: &[u8], mut at: usize) -> usize {
     while at < bytes.len() && matches!(bytes[at], b'\r' | b'\n') {
         at += 1;
@@ -31,37 +62,32 @@ pub(crate) fn is_record_end(rest: &[u8], ended: bool) -> Option<bool> {
         return Some(true);
     }
     let rest = &rest[blank..];
-    let common = rest.len().min(5);
-    if rest[..common] != b"WARC/"[..common] {
-        Some(false)
-    } else if common == 5 || (ended && common == 0) {
-        Some(true)
-    } else if ended {
-        Some(false)
-    } else {
-        None
+    match starts_mark(rest) {
+        None if ended => Some(rest.is_empty()),
+        verdict => verdict,
     }
 }
 
 pub(crate) fn is_version_line(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    line.strip_prefix(b"WARC/").is_some_and(|version| {
+    starts_mark(line) == Some(true) && {
+        let version = &line[MARK.len()..];
         matches!(version.len(), 1..=8) && version.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.')
-    })
+    }
 }
 
 /// The first place from `from` on where a record starts beyond doubt: a version line and a first field. Without
 /// one, the second value is where the search must go on when more bytes are there.
 pub(crate) fn find_record(bytes: &[u8], from: usize) -> (Option<usize>, usize) {
-    for hit in memmem::find_iter(&bytes[from..], b"WARC/") {
-        let at = from + hit;
+    let mut start = from;
+    while let Some(at) = next_mark(bytes, start) {
         match is_record_start(&bytes[at..]) {
             Some(true) => return (Some(at), at),
-            Some(false) => {}
+            Some(false) => start = at + MARK.len(),
             None => return (None, at),
         }
     }
-    (None, from.max(bytes.len().saturating_sub(4)))
+    (None, from.max(bytes.len().saturating_sub(MARK.len() - 1)))
 }
 
 fn is_record_start(bytes: &[u8]) -> Option<bool> {

@@ -1,6 +1,6 @@
 //! The container: which compression, where members start, and how to go on after a damaged one.
 
-use memchr::memchr3;
+use memchr::memchr2;
 
 use crate::codec::{
     Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary,
@@ -8,7 +8,7 @@ use crate::codec::{
 };
 use crate::event::{DamageKind, Event, Limits};
 use crate::framer::{Edge, Framer};
-use crate::marks::find_record;
+use crate::marks::{find_record, starts_mark};
 
 /// A damaged member is searched for the next one at most this far back from where decoding failed.
 const REWIND_BYTES: usize = 1 << 20;
@@ -193,16 +193,16 @@ impl Parser {
             let tail = &rest[1..rest.len().min(4)];
             *tail == ZSTD_SKIPPABLE_TAIL[..tail.len()]
         };
-        for (kind, magic, start) in [
-            (gzip, GZIP_MAGIC, Start::Member(Format::Gzip)),
-            (zstd, ZSTD_MAGIC, Start::Member(Format::Zstd)),
-            (Kind::Plain, b"WARC/", Start::Plain),
-        ] {
+        for (kind, magic, format) in [(gzip, GZIP_MAGIC, Format::Gzip), (zstd, ZSTD_MAGIC, Format::Zstd)] {
             if may(kind) && has(magic) {
-                return match (full(magic), kind, eof) {
-                    (true, ..) | (false, Kind::Plain, true) => start,
-                    _ => Start::NeedMore,
-                };
+                return if full(magic) { Start::Member(format) } else { Start::NeedMore };
+            }
+        }
+        if may(Kind::Plain) {
+            match starts_mark(rest) {
+                Some(true) => return Start::Plain,
+                None => return if eof { Start::Plain } else { Start::NeedMore },
+                Some(false) => {}
             }
         }
         if may(zstd) && skippable {
@@ -325,7 +325,12 @@ impl Parser {
     fn resynchronise(&mut self, eof: bool, sink: &mut dyn FnMut(Event<'_>)) -> bool {
         let found = loop {
             let rest = &self.raw[self.cursor..];
-            let Some(hit) = memchr3(GZIP_MAGIC[0], ZSTD_MAGIC[0], b'W', rest) else {
+            let hit = if self.kind.is_none() {
+                rest.iter().position(|byte| [GZIP_MAGIC[0], ZSTD_MAGIC[0], b'W', b'w'].contains(byte))
+            } else {
+                memchr2(GZIP_MAGIC[0], ZSTD_MAGIC[0], rest)
+            };
+            let Some(hit) = hit else {
                 self.cursor = self.raw.len();
                 break None;
             };
@@ -359,14 +364,13 @@ impl Parser {
     /// Does a readable record start here? None = more bytes are needed to say.
     fn is_start(&self, rest: &[u8], eof: bool) -> Option<bool> {
         let format = match rest[0] {
-            b'W' if self.kind.is_none() => {
+            b'W' | b'w' => {
                 return match find_record(&rest[..rest.len().min(128)], 0) {
                     (Some(0), _) => Some(true),
                     (None, 0) if !eof && rest.len() < 128 => None,
                     _ => Some(false),
                 };
             }
-            b'W' => return Some(false),
             first if first == GZIP_MAGIC[0] => Format::Gzip,
             _ => Format::Zstd,
         };

@@ -201,10 +201,34 @@ fn truncation_costs_the_cut_record_alone() {
 }
 
 #[test]
+fn names_may_be_in_lower_case() {
+    let lower = |record: &[u8]| {
+        let end = record.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        [record[..end].to_ascii_lowercase(), record[end..].to_vec()].concat()
+    };
+    let [a, b, c] = three();
+    let long = record("long", &[b'y'; 40_000]); // longer than the window in which a record is searched
+    let mixed = [a, lower(&b), long, lower(&c)].concat();
+    let noise = [b"noise, it warc".as_slice(), &lower(&b), b"noise", &mixed].concat();
+    for (bytes, expected) in [
+        (mixed.clone(), &["a", "b", "long", "c"][..]),
+        (gzip(&mixed), &["a", "b", "long", "c"]),
+        (noise, &["member", "b", "record", "a", "b", "long", "c"]),
+        (
+            String::from_utf8(mixed).unwrap().replace("40000", "3").into_bytes(),
+            &["a", "b", "bad length", "c"],
+        ),
+    ] {
+        assert_eq!(ids(&parse(&bytes)), expected);
+    }
+}
+
+#[test]
 fn hostile_repetition_ends_and_costs_no_record_before_it() {
     for unit in [
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".as_slice(),
         b"WARC/",
+        b"warc/1.0\r\nA:b\r\n\r\nx",
         b"WARC/1.0\r\n",
         b"WARC/1.0\r\nA:b\r\n",
         b"\r\n",
