@@ -19,13 +19,12 @@ from pathlib import Path
 
 def provide_model(model: Path, cache: Path) -> None:
     """Puts the language model where datatrove would download it to (it asks for the unquantised one)."""
+    from datatrove.io import strip_protocol
     from datatrove.utils.lid import FT176LID
-
-    os.environ["HF_ASSETS_CACHE"] = str(cache)
     from huggingface_hub import cached_assets_path
 
     folder = Path(cached_assets_path("datatrove", namespace="lid", subfolder="ft176", assets_dir=cache))
-    name = FT176LID.MODEL_URL.split("://", 1)[1].replace("/", "_")
+    name = strip_protocol(FT176LID.MODEL_URL).replace("/", "_")
     (folder / name).symlink_to(model.resolve())
     (folder / f"{name}.completed").touch()
 
@@ -81,14 +80,19 @@ def run(arguments: argparse.Namespace, scratch: Path) -> None:
     executor.run()
     seconds = time.perf_counter() - started
     stats = json.loads((scratch / "logs" / "stats.json").read_text())
-    counts = {step["name"].split(" - ")[0].strip(): step["stats"] for step in stats}
-    reader = next(value for name, value in counts.items() if "READER" in name.upper())
-    pages = reader["documents"]["total"] if isinstance(reader["documents"], dict) else reader["documents"]
-    kept = next(value for name, value in counts.items() if "WRITER" in name.upper())["total"]
+    pages = total(stats, "READER", "documents")
+    kept = total(stats, "WRITER", "total")
     cores = arguments.workers
     figures = {"wall, s": seconds, "pages per core, 1/s": pages / seconds / cores}
     told = {"version": version("datatrove"), "answer": {"pages": pages}, "figures": figures, "kept": kept}
     sys.stdout.write(json.dumps(told) + "\n")
+
+
+def total(stats: list[dict], kind: str, counter: str) -> int:
+    """A counter of the step of that kind, over all tasks."""
+    (step,) = (step for step in stats if kind in step["name"].upper())
+    value = step["stats"][counter]
+    return int(value["total"] if isinstance(value, dict) else value)
 
 
 if __name__ == "__main__":
