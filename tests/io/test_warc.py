@@ -256,6 +256,8 @@ def test_arc_files(tmp_path):
         assert (found[2]["url"], found[2]["payload"]) == ("http://example.org/1", PAGE)
     path.write_bytes(b"".join(data)[:-20])
     assert [row["reason"] for row in read(path)] == [*reasons[:3], "cut_short"]
+    path.write_bytes(b"".join([*data[:3], b"no record at all\n", data[3]]))
+    assert [row["reason"] for row in read(path)] == [*reasons[:3], "corrupt_record"]
 
 
 def test_limits_must_be_positive():

@@ -223,7 +223,7 @@ def _as_warc(record: Any, http: str, block: bytes, file: InputFile, offset: int)
 
 
 def _content_type(record: Any, http: str) -> str:
-    """warcio calls every ARC record HTTP; without a header only the URL can say, which the parser asks."""
+    """To warcio every ARC record is HTTP; without a header only the URL can say, which the parser asks."""
     if http:
         return "application/http"
     return "" if record.rec_type == "response" else record.rec_headers.get_header("Content-Type") or ""
