@@ -1,8 +1,13 @@
 """The flagship recipe on the embedded sample crawl: what was planted is what the ledger says."""
 
 import json
+import os
+import random
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +69,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def flagship(sample: Any, output: Path, **parameters: Any) -> cu.Pipeline:
     """The recipe on the sample, with a small vocabulary."""
-    pipeline = fineweb_like.pipeline(
+    return fineweb_like.pipeline(
         input=f"{sample.folder}/*.warc*",
         output=str(output),
         evals=f"{sample.folder}/evals.jsonl",
@@ -77,7 +82,6 @@ def flagship(sample: Any, output: Path, **parameters: Any) -> cu.Pipeline:
             **parameters,
         },
     )
-    return pipeline
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +222,29 @@ def test_one_worker_and_two_write_the_same_bytes(sample: Any, tmp_path: Path) ->
     for workers in (1, 2):
         cu.run(flagship(sample, tmp_path / str(workers)), cu.Local(workers))
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
+
+
+def test_ten_kills_of_the_whole_process_group_leave_the_same_bytes(sample: Any, tmp_path: Path) -> None:
+    def start(output: Path) -> subprocess.Popen[bytes]:
+        words = [f"input={sample.folder}/*.warc*", f"evals={sample.folder}/evals.jsonl", "engine=resiliparse"]
+        words += ["profile=balanced", "vocab_size=700", f"output={output}", "--workers", "2", "--quiet"]
+        recipe = str(REPOSITORY / "pipelines" / "fineweb_like.py")
+        return subprocess.Popen([sys.executable, "-m", "curate", recipe, *words], start_new_session=True)
+
+    assert start(tmp_path / "whole").wait() == 1
+    chance, kills = random.Random(11), 0
+    while kills < 10:
+        process = start(tmp_path / "out")
+        time.sleep(chance.uniform(0.5, 3.0))
+        if process.poll() is not None:
+            shutil.rmtree(tmp_path / "out")  # done before the kill: begin again
+            continue
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert start(tmp_path / "out").wait() == 1
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert verify(tmp_path / "out") == []
 
 
 def test_every_language_in_its_own_dataset(sample: Any, tmp_path: Path) -> None:
