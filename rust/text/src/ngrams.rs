@@ -3,7 +3,7 @@
 //! Every word gets a polynomial hash modulo the Mersenne prime 2^61 - 1, and prefix sums of these make the hash of
 //! any n-gram's concatenation one multiplication: linear in the words, whatever their lengths.
 
-use crate::tally::Tally;
+use crate::tally::{Seen, Tally};
 
 const PRIME: u64 = (1 << 61) - 1;
 const BASE: u64 = 0x0f3a_91c7_5e2b_84d9;
@@ -110,13 +110,13 @@ impl WordHashes {
 
     /// Characters of the n-grams whose concatenation occurred before; a duplicate is skipped as a whole, so that
     /// none of its words counts twice.
-    pub(crate) fn duplicate_ngram_chars(&self, n: usize, tally: &mut Tally) -> u64 {
+    pub(crate) fn duplicate_ngram_chars(&self, n: usize, seen: &mut Seen) -> u64 {
         let places = (self.words.len() + 1).saturating_sub(n);
-        tally.reset(places);
+        seen.reset(places);
         let (mut at, mut repeated) = (0, 0);
         while at < places {
             let difference = plus(self.prefixes[at + n], PRIME - self.prefixes[at]);
-            if tally.add(times(difference, self.unshifts[at]), at) > 0 {
+            if seen.add(times(difference, self.unshifts[at])) {
                 repeated += self.chars_between(at, at + n);
                 at += n;
             } else {
@@ -162,7 +162,7 @@ mod tests {
                 repeated += if new { 0 } else { chars };
                 at += if new { 1 } else { n };
             }
-            prop_assert_eq!(all.duplicate_ngram_chars(n, &mut tally), repeated);
+            prop_assert_eq!(all.duplicate_ngram_chars(n, &mut Seen::default()), repeated);
 
             let grams: Vec<String> = words.windows(n).map(|gram| gram.join(" ")).collect();
             let mut counts: HashMap<&str, u64> = HashMap::new();

@@ -8,7 +8,7 @@ use crate::lines::{split_at_runs, split_lines, strip};
 use crate::ngrams::WordHashes;
 use crate::sentences::SentenceCounter;
 use crate::signals::TextStats;
-use crate::tally::Tally;
+use crate::tally::{Seen, Tally};
 use crate::words::for_each_token;
 
 /// Gopher's stop words, in lower case as printed.
@@ -22,6 +22,7 @@ const SHORT_LINE_CHARS: u64 = 30;
 pub struct Measure {
     words: WordHashes,
     tally: Tally,
+    seen: Seen,
 }
 
 impl Measure {
@@ -84,7 +85,8 @@ impl Measure {
         stats.top_2gram_char_ratio = top(2);
         stats.top_3gram_char_ratio = top(3);
         stats.top_4gram_char_ratio = top(4);
-        let mut duplicate = |n| ratio(self.words.duplicate_ngram_chars(n, tally), chars);
+        let seen = &mut self.seen;
+        let mut duplicate = |n| ratio(self.words.duplicate_ngram_chars(n, seen), chars);
         stats.duplicate_5gram_char_ratio = duplicate(5);
         stats.duplicate_6gram_char_ratio = duplicate(6);
         stats.duplicate_7gram_char_ratio = duplicate(7);
@@ -115,7 +117,7 @@ impl Measure {
         stats.short_line_ratio = ratio(short, stats.n_lines);
         let repeated = self.duplicates(filled()).repeated_chars;
         stats.repeated_line_char_ratio = ratio(repeated, stats.n_chars - count_byte(text, b'\n'));
-        stats.lorem_ipsum = lower_cased(text).matches("lorem ipsum").count() as u64;
+        stats.lorem_ipsum = count_lorem_ipsum(text);
         stats.curly_brackets = count_byte(text, b'{');
     }
 
@@ -157,9 +159,19 @@ fn characters(text: &str, stats: &mut TextStats) {
     stats.white_space_ratio = ratio(spaces, stats.n_chars);
 }
 
-/// The text in lower case, without the work where no character's lower case could be ASCII by surprise.
-fn lower_cased(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+/// Occurrences of "lorem ipsum" in the text in lower case. ASCII case is enough: the only other characters whose
+/// lower case has ASCII letters are the Kelvin sign (k) and the dotted İ (i and a combining dot, which ends a match).
+fn count_lorem_ipsum(text: &str) -> u64 {
+    const PHRASE: &[u8] = b"lorem ipsum";
+    let mut found = 0;
+    let mut rest = text.as_bytes();
+    while let Some(start) = rest.iter().position(|byte| byte | 0x20 == b'l') {
+        let here = rest.get(start..).unwrap_or_default();
+        let hit = here.get(..PHRASE.len()).is_some_and(|piece| piece.eq_ignore_ascii_case(PHRASE));
+        found += u64::from(hit);
+        rest = here.get(if hit { PHRASE.len() } else { 1 }..).unwrap_or_default();
+    }
+    found
 }
 
 fn count_chars(text: &str) -> u64 {
@@ -221,6 +233,22 @@ mod tests {
         assert_eq!(s.word_entropy, 1.0);
         let twelve = "q w e r t y u i o p q w e r t";
         assert_eq!(stats(twelve).duplicate_5gram_char_ratio, 5.0 / 29.0);
+    }
+
+    #[test]
+    fn lorem_ipsum_in_any_case() {
+        for text in [
+            "Lorem ipsum LOREM IPSUM lorem  ipsum",
+            "é lOrem iPsumlorem ipsum",
+            "lorem \u{130}psum",
+            "llorem ipsum",
+        ] {
+            assert_eq!(
+                stats(text).lorem_ipsum,
+                text.to_lowercase().matches("lorem ipsum").count() as u64,
+                "{text}"
+            );
+        }
     }
 
     proptest! {

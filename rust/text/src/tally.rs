@@ -15,6 +15,8 @@ struct Slot {
 pub(crate) struct Tally {
     slots: Vec<Slot>,
     shift: u32,
+    /// The most frequent key so far, the earliest among equals.
+    best: Slot,
 }
 
 impl Tally {
@@ -24,9 +26,10 @@ impl Tally {
         self.slots.clear();
         self.slots.resize(capacity, Slot::default());
         self.shift = 64 - capacity.trailing_zeros();
+        self.best = Slot::default();
     }
 
-    /// Counts one occurrence; `position` is remembered for the first one. Gives the occurrences before this one.
+    /// Counts one occurrence; `position` is remembered for the first one and grows. Gives the occurrences before this one.
     pub(crate) fn add(&mut self, key: u64, position: usize) -> u32 {
         let mask = self.slots.len() - 1;
         let mut index = (key.wrapping_mul(SPREAD) >> self.shift) as usize;
@@ -34,11 +37,17 @@ impl Tally {
             let slot = &mut self.slots[index];
             if slot.count == 0 {
                 *slot = Slot { key, count: 1, first: u32::try_from(position).unwrap_or(u32::MAX) };
+                if self.best.count == 0 {
+                    self.best = *slot;
+                }
                 return 0;
             }
             if slot.key == key {
                 let before = slot.count;
                 slot.count = before.saturating_add(1);
+                if (slot.count, u32::MAX - slot.first) > (self.best.count, u32::MAX - self.best.first) {
+                    self.best = *slot;
+                }
                 return before;
             }
             index = (index + 1) & mask;
@@ -47,9 +56,7 @@ impl Tally {
 
     /// Count and first position of the most frequent key, the earliest among equals; None if empty.
     pub(crate) fn top(&self) -> Option<(u32, usize)> {
-        let used = self.slots.iter().filter(|slot| slot.count > 0);
-        let best = used.max_by_key(|slot| (slot.count, u32::MAX - slot.first))?;
-        Some((best.count, best.first as usize))
+        (self.best.count > 0).then_some((self.best.count, self.best.first as usize))
     }
 
     /// Counts of all keys, in the order of their first positions.
@@ -57,6 +64,41 @@ impl Tally {
         let mut used: Vec<_> = self.slots.iter().filter(|slot| slot.count > 0).collect();
         used.sort_unstable_by_key(|slot| slot.first);
         used.into_iter().map(|slot| slot.count).collect()
+    }
+}
+
+/// A set of keys, in half the memory of a `Tally`: of long texts, the time goes into waiting for memory.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Keys plus one; 0 = empty.
+    slots: Vec<u64>,
+    shift: u32,
+}
+
+impl Seen {
+    /// Forgets everything and makes room for `keys` distinct keys, each below `u64::MAX`.
+    pub(crate) fn reset(&mut self, keys: usize) {
+        let capacity = (2 * keys.max(4)).next_power_of_two();
+        self.slots.clear();
+        self.slots.resize(capacity, 0);
+        self.shift = 64 - capacity.trailing_zeros();
+    }
+
+    /// Adds a key; was it there already?
+    pub(crate) fn add(&mut self, key: u64) -> bool {
+        let mask = self.slots.len() - 1;
+        let mut index = (key.wrapping_mul(SPREAD) >> self.shift) as usize;
+        loop {
+            let slot = &mut self.slots[index];
+            if *slot == 0 {
+                *slot = key + 1;
+                return false;
+            }
+            if *slot == key + 1 {
+                return true;
+            }
+            index = (index + 1) & mask;
+        }
     }
 }
 
@@ -71,10 +113,13 @@ mod tests {
         fn counts_like_a_map(keys in proptest::collection::vec(0u64..20, 0..100)) {
             let mut tally = Tally::default();
             tally.reset(keys.len());
+            let mut seen = Seen::default();
+            seen.reset(keys.len());
             let mut map: BTreeMap<u64, (u32, usize)> = BTreeMap::new();
             for (position, &key) in keys.iter().enumerate() {
                 let entry = map.entry(key).or_insert((0, position));
                 prop_assert_eq!(tally.add(key, position), entry.0);
+                prop_assert_eq!(seen.add(key), entry.0 > 0);
                 entry.0 += 1;
             }
             let top = map.values().copied().max_by_key(|&(count, first)| (count, usize::MAX - first));
