@@ -219,14 +219,14 @@ def test_content_digest_follows_order_and_tokenizer(tmp_path):
 def test_state_is_written_last_and_never_left_over(tmp_path, monkeypatch):
     shard = write_token_shard(tmp_path / "a.arrow", [rows_to_batch(some_rows(3))], pa.uint16())
     finish_split(tmp_path, [shard], facts(), {})
-    write, names = tokens.write_atomically, []
+    write, names = tokens.write_bytes, []
 
     def watched(path, data):
         assert not (tmp_path / "state.json").exists()
         names.append(path.name)
         write(path, data)
 
-    monkeypatch.setattr(tokens, "write_atomically", watched)
+    monkeypatch.setattr(tokens, "write_bytes", watched)
     finish_split(tmp_path, [shard], facts(), {})
     assert names[-1] == "state.json"
 

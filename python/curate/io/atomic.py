@@ -13,23 +13,34 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to `path` if the block succeeds, removed otherwise."""
+    """A temporary name beside `path` to write to.
+
+    If the block succeeds, what was written is forced to disk and renamed to `path`; otherwise it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # A fixed name: what a killed run left behind is overwritten by the next.
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
+        _force_to_disk(temporary)
         temporary.replace(path)
+        _force_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a small file atomically and flushes it to the disk."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    """Writes a small file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _force_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:

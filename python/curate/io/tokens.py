@@ -16,7 +16,6 @@ A split is a folder; `dataset_dict.json` in its parent joins the splits:
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.errors import OutputError
+from curate.io.atomic import replacing, write_bytes
 from curate.schema import ID, INPUT_IDS, SOURCE, URL
 
 FORMAT_VERSION = "1.0"
@@ -99,32 +99,24 @@ def write_token_shard(
     position = rows = tokens = 0
     max_id = -1
     written: list[dict[str, int]] = []
-    temporary = temporary_name(path)
-    try:
-        with temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
 
-            def put(data: Any) -> None:
-                nonlocal position
-                file.write(data)
-                digest.update(data)
-                position += len(data)
+        def put(data: Any) -> None:
+            nonlocal position
+            file.write(data)
+            digest.update(data)
+            position += len(data)
 
-            put(memoryview(schema.serialize()))
-            for batch in _rechunk(batches, schema, rows_per_batch):
-                ids = batch.column(0).values.to_numpy()
-                n_tokens = len(ids)
-                max_id = max(max_id, int(ids.max(initial=0)) if n_tokens else -1)
-                written.append({"offset": position, "rows": batch.num_rows, "tokens": n_tokens})
-                put(memoryview(batch.serialize()))
-                rows += batch.num_rows
-                tokens += n_tokens
-            put(END_OF_STREAM)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        put(memoryview(schema.serialize()))
+        for batch in _rechunk(batches, schema, rows_per_batch):
+            ids = batch.column(0).values.to_numpy()
+            n_tokens = len(ids)
+            max_id = max(max_id, int(ids.max(initial=0)) if n_tokens else -1)
+            written.append({"offset": position, "rows": batch.num_rows, "tokens": n_tokens})
+            put(memoryview(batch.serialize()))
+            rows += batch.num_rows
+            tokens += n_tokens
+        put(END_OF_STREAM)
     return {
         "file": path.name,
         "dtype": str(dtype),
@@ -201,12 +193,12 @@ def finish_split(
         "content_digest": content_digest(dtypes[0], tokenizer.digest, [shard["sha256"] for shard in shards]),
         "provenance": dict(provenance),
     }
-    write_atomically(folder / "tokenizer.json", tokenizer.json)
-    write_atomically(folder / "token_bytes.npy", token_bytes)
-    write_atomically(folder / "index.npy", index)
-    write_atomically(folder / "manifest.json", _json(manifest))
-    write_atomically(folder / "dataset_info.json", _json({}))
-    write_atomically(folder / "state.json", _json(hf_state(manifest)))
+    write_bytes(folder / "tokenizer.json", tokenizer.json)
+    write_bytes(folder / "token_bytes.npy", token_bytes)
+    write_bytes(folder / "index.npy", index)
+    write_bytes(folder / "manifest.json", _json(manifest))
+    write_bytes(folder / "dataset_info.json", _json({}))
+    write_bytes(folder / "state.json", _json(hf_state(manifest)))
     return manifest
 
 
@@ -215,7 +207,7 @@ def finish_tokens(folder: Path, splits: Sequence[str]) -> None:
     for split in splits:
         if not (folder / split / "state.json").is_file():
             raise OutputError(f"split `{split}` of {folder} is not finished", hint="finish every split first")
-    write_atomically(folder / "dataset_dict.json", _json({"splits": list(splits)}))
+    write_bytes(folder / "dataset_dict.json", _json({"splits": list(splits)}))
 
 
 def content_digest(dtype: str, tokenizer_digest: str, shard_digests: Sequence[str]) -> str:
@@ -256,33 +248,6 @@ def split_of(ids: pa.Array, valid_share: float) -> pa.BooleanArray:
         return pa.array(np.ones(len(ids), np.bool_))
     keys = b"".join(hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids.to_pylist())
     return pa.array(np.frombuffer(keys, ">u8") < np.uint64(limit))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes `data` under a temporary name, forces it to disk, then renames: never a partial file."""
-    temporary = temporary_name(path)
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def temporary_name(path: Path) -> Path:
-    """Where a file is written before it has its name; the same each time: a killed run leaves none."""
-    return path.with_name(f".{path.name}.tmp")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _rechunk(

@@ -62,7 +62,6 @@ def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:
         dtype = job.phase(len(job.plan.phases)).schema.field(INPUT_IDS).type.value_type
         for split in SPLITS:
             path = layout.token_shard(None, split, 0, 1)
-            path.parent.mkdir(parents=True, exist_ok=True)
             splits[path.parent] = [write_token_shard(path, [], dtype)]
     provenance = {"plan": job.plan.fingerprints[-1], "inputs": job.barrier_fingerprint(1)}
     for folder, receipts in sorted(splits.items()):

@@ -185,7 +185,6 @@ def _write_tokens(job: Job, shard: int, kept: Iterator[pa.RecordBatch], ledger: 
                 parts.setdefault((language, split), []).append(rows.filter(wanted))
     for (language, split), batches in sorted(parts.items(), key=str):
         path = layout.token_shard(language, split, shard, len(job.files))
-        path.parent.mkdir(parents=True, exist_ok=True)
         ledger.outputs[layout.relative(path)] = write_token_shard(path, batches, dtype)
 
 

@@ -1,7 +1,6 @@
 """Checkpoints: one `.npz` of float arrays and one JSON text; nothing in it can run code when it is read."""
 
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from curate.errors import OutputError
+from curate.io.atomic import replacing
 from curate.train.model import Decoder
 
 VERSION = 1
@@ -35,15 +35,8 @@ def save_checkpoint(folder: Path, step: int, model: Decoder, optimizer: Any, fac
         for key, value in optimizer.state.get(weight, {}).items():
             arrays[f"adamw {key} {name}"] = value.detach().cpu().numpy()
     path = folder / f"step-{step:08d}.npz"
-    temporary = folder / f".{path.name}.tmp"
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
     for older in folder.iterdir():
         match = _NAME.fullmatch(older.name)
         if match and int(match[1]) < step:
