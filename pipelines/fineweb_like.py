@@ -17,7 +17,7 @@ def pipeline(
     output: str = "out",
     language: str = "en",  # "any" keeps every language
     engine: str = "trafilatura",
-    profile: str = "precision",
+    profile: str | None = None,
     evals: str | None = None,
     lists: str | None = None,
     blocked_domains: str = "",
@@ -35,7 +35,7 @@ def pipeline(
         output: the folder to write to.
         language: label to keep, or "any".
         engine: "trafilatura" or "resiliparse".
-        profile: "precision", "balanced" or "recall"; FineWeb used precision.
+        profile: "precision" (what FineWeb used), "balanced" or "recall"; resiliparse has "balanced" alone.
         evals: evaluation sets to keep out: JSONL or Parquet files, or a folder of them.
         lists: folder of URL lists, such as `python -m curate assets ut1` writes; else a small built-in one.
         blocked_domains: further domains to leave out, with commas between them.
@@ -51,6 +51,7 @@ def pipeline(
         sample = cu.write_sample("data/sample")
         input, evals = f"{sample.folder}/*.warc*", evals or f"{sample.folder}/evals.jsonl"  # noqa: A001
         vocab_size, blocked = vocab_size or 4096, sample.blocked_domains
+    profile = profile or ("precision" if engine == "trafilatura" else "balanced")
     trained = cu.TrainTokenizer(vocab_size=vocab_size or 32_768, sample=tokenizer_sample)
     return cu.Pipeline(
         read=cu.read_warc(input),

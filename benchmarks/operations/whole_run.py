@@ -20,7 +20,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("files")
     parser.add_argument("--engine", required=True)
-    parser.add_argument("--profile", default="precision")
     parser.add_argument("--stop", choices=["tokens", "quality"], default="tokens")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
@@ -32,9 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
         started = time.perf_counter()
-        pipeline = fineweb_like.pipeline(
-            arguments.files, output, engine=arguments.engine, profile=arguments.profile
-        )
+        pipeline = fineweb_like.pipeline(arguments.files, output, engine=arguments.engine)
         if arguments.stop == "quality":
             names = [stage.name for stage in pipeline.stages]
             stages = list(pipeline.stages)[: names.index("exact_dedup")]
