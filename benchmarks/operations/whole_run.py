@@ -5,7 +5,6 @@ python whole_run.py FILES --engine ENGINE --stop tokens|quality [--workers N]
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
         started = time.perf_counter()
-        pipeline = fineweb_like.pipeline(arguments.files, output, engine=arguments.engine)
+        pipeline = fineweb_like.pipeline(arguments.files, output, engine=arguments.engine, honour_opt_out=False)
         if arguments.stop == "quality":
             names = [stage.name for stage in pipeline.stages]
             stages = list(pipeline.stages)[: names.index("exact_dedup")]
@@ -42,13 +41,11 @@ def main() -> None:
         rejected = sum(rows for reasons in totals["rejected"].values() for rows in reasons.values())
         tokens = sum(split["tokens"] for split in totals["tokens"].values())
     pages = report.steps["extract_text"].rows_in
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = arguments.workers
     figures = {"wall, s": seconds, "pages per core, 1/s": pages / seconds / cores}
     if tokens:
         figures["tokens per core, 1/s"] = tokens / seconds / cores
     figures["HTML per core, MB/s"] = html_bytes(arguments.files) / 1e6 / seconds / cores
-    figures["peak memory of one process, MB"] = children.ru_maxrss / 1e3
     answer = {
         "records": totals["records"],
         "conserved": totals["records"] == totals["kept"] + rejected,
