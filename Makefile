@@ -35,7 +35,7 @@ run: $(VENV)/.installed  ## Build, run the main job on the embedded sample crawl
 train: $(VENV)/.installed-train run  ## Also train a small model on the tokens
 	$(BIN)/python -m curate train $(OUT)
 
-test: $(VENV)/.installed-test  ## Exactness, parity and the laws (minutes)
+test: $(VENV)/.installed-test peers  ## Exactness, parity and the laws (minutes)
 	cargo test --quiet --release --manifest-path rust/Cargo.toml --workspace --exclude curate-py
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow'
 
@@ -59,10 +59,16 @@ format: $(VENV)/.installed-test  ## Format all sources
 .venvs/datatrove/.installed:
 	$(PYTHON) -m venv .venvs/datatrove
 	.venvs/datatrove/bin/python -m pip install --quiet --upgrade pip
-	.venvs/datatrove/bin/python -m pip install --quiet 'datatrove[processing]==0.10.1' -r benchmarks/peers/datatrove.txt
+	.venvs/datatrove/bin/python -m pip install --quiet --requirement benchmarks/peers/datatrove.txt
 	@touch $@
 
-peers: .venvs/datatrove/.installed  ## Environments of the outside pipelines we are measured against
+# The oldest release whose readers we support, with what it was released with.
+.venvs/datasets/.installed:
+	$(PYTHON) -m venv .venvs/datasets
+	.venvs/datasets/bin/python -m pip install --quiet 'datasets==2.14.7' 'fsspec==2023.10.0' 'numpy<2' 'pyarrow<15'
+	@touch $@
+
+peers: .venvs/datatrove/.installed .venvs/datasets/.installed  ## Environments of outside tools that parity tests and benchmarks run
 
 bench: $(VENV)/.installed-test peers  ## Record the figures (close everything else first)
 	$(BIN)/python benchmarks/run.py

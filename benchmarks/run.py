@@ -62,7 +62,7 @@ def main() -> int:
     failed = False
     for name in arguments.cases or cases:
         print(f"== {name}: {cases[name]['title']}", flush=True)
-        measured = measure(cases[name], arguments.runs)
+        measured = measure(cases[name], cases[name].get("runs", arguments.runs))
         failed |= measured is None
         rows += [{"case": name, **row} for row in measured or []]
         write_record(rows)

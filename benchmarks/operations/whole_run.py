@@ -30,7 +30,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         output = f"{folder}/out"
         started = time.perf_counter()
-        pipeline = fineweb_like.pipeline(arguments.files, output, engine=arguments.engine, honour_opt_out=False)
+        pipeline = fineweb_like.pipeline(
+            arguments.files, output, engine=arguments.engine, honour_opt_out=False
+        )
         if arguments.stop == "quality":
             names = [stage.name for stage in pipeline.stages]
             stages = list(pipeline.stages)[: names.index("exact_dedup")]

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 done but something was quarantined (or `verify` found a fa
 Results go to stdout, logs and progress to stderr.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -142,12 +143,15 @@ def train(folder: str, steps: int, out: str | None) -> int:
             click.echo(told, err=True)
 
     result = fit(tokens, TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
-    click.echo(
-        f"{result.parameters:,} parameters, {result.steps} steps, loss {result.loss:.3f} nats per token"
-    )
-    if result.valid_loss is not None:
-        held_out = f"{result.valid_loss:.3f} nats per token, {result.valid_bits_per_byte:.3f} bits per byte"
-        click.echo(f"held out: {held_out}")
+    figures = {
+        "loss": (result.loss, "nats per token"),
+        "held-out loss": (result.valid_loss, "nats per token"),
+        "held-out text": (result.valid_bits_per_byte, "bits per byte"),
+    }
+    click.echo(f"{result.parameters:,} parameters, {result.steps} steps")
+    for name, (value, unit) in figures.items():
+        if value is not None and math.isfinite(value):
+            click.echo(f"{name}: {value:.3f} {unit}")
     return 0
 
 

@@ -176,9 +176,10 @@ def test_datasets_loads_both_splits(tmp_path, dtype):
 
 
 def test_old_datasets_loads_both_splits(dataset):
-    python = os.environ.get("CURATE_OLD_DATASETS_PYTHON")
-    if not python:
-        pytest.skip("CURATE_OLD_DATASETS_PYTHON names no interpreter with an old `datasets`")
+    default = Path(__file__).resolve().parents[2] / ".venvs" / "datasets" / "bin" / "python"
+    python = Path(os.environ.get("CURATE_OLD_DATASETS_PYTHON", default))
+    if not python.is_file():
+        pytest.skip(f"no interpreter with an old `datasets` at {python}; `make peers` makes it")
     code = (
         "import sys, json, datasets; d = datasets.load_from_disk(sys.argv[1]);"
         "print(json.dumps([len(d['train']), len(d['valid']), d['train']['input_ids']]))"

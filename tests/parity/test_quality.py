@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate import _native
+from curate import _native, sample
+from curate.sample.planted_quality import bad_articles
 from curate.stage import Stage
 from curate.stages.quality import C4Lines, Rules, TextStats, text_stats
 from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, RuleTable
@@ -210,8 +211,15 @@ def ask_datatrove(texts: list[str]) -> list[dict[str, str | None]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_decisions_agree_with_datatrove_on_real_pages(data_dir: Path) -> None:
-    texts = real_texts(data_dir)
+def sample_texts() -> list[str]:
+    """Prose of the sample crawl, and its texts that break one rule each."""
+    bad = [article.text for _, _, article in bad_articles()]
+    return [*bad, *sample.sample_texts("en")[::4], *sample.sample_texts("de")[::10]]
+
+
+@pytest.mark.parametrize("corpus", ["sample", "real pages"])
+def test_decisions_agree_with_datatrove(corpus: str, request: pytest.FixtureRequest) -> None:
+    texts = sample_texts() if corpus == "sample" else real_texts(request.getfixturevalue("data_dir"))
     theirs, ours = ask_datatrove(texts), decide(texts)
     assert len(theirs) == len(texts)
     for name in ("gopher_repetition", "gopher_quality", "c4", "fineweb", "fineweb_after_c4"):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.sample import LANGUAGES, sample_texts
 from curate.tokenizer import Tokenizer
 
 tiktoken = pytest.importorskip("tiktoken")
@@ -153,9 +154,14 @@ def same_model(ours: Tokenizer, theirs: Any) -> None:
     assert mine["added_tokens"] == other["added_tokens"]
 
 
-@pytest.mark.parametrize("vocab_size", [1_000, 8_000])
-def test_merges_and_ids_equal_tokenizers_on_real_text(vocab_size: int, data_dir: Path) -> None:
-    texts = sample(data_dir, 500_000)
+@pytest.mark.parametrize(("corpus", "vocab_size"), [("sample", 2_000), ("real", 1_000), ("real", 8_000)])
+def test_merges_and_ids_equal_tokenizers(
+    corpus: str, vocab_size: int, request: pytest.FixtureRequest
+) -> None:
+    if corpus == "sample":
+        texts = [text for language in LANGUAGES for text in sample_texts(language)]
+    else:
+        texts = sample(request.getfixturevalue("data_dir"), 500_000)
     ours = Tokenizer.train(texts, vocab_size)
     same_model(ours, train_theirs(texts, vocab_size))
     loaded = tokenizers.Tokenizer.from_str(ours.to_bytes().decode())

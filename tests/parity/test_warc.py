@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from curate.io.warc import read_warc
+from curate.sample import WHOLE_FILES, write_sample
 
 warcio = pytest.importorskip("warcio", reason="warcio is not installed")
 from warcio.archiveiterator import ArchiveIterator  # noqa: E402
@@ -136,6 +137,27 @@ def test_a_real_crawl_part_is_kept_whole(data_dir):
     with (data_dir / "wcxb-dev" / "part-0.warc.gz").open("rb") as stream:
         theirs = [r.content_stream().read() for r in ArchiveIterator(stream) if r.rec_type == "response"]
     assert [row["payload"] for row in found if row["reason"] is None] == theirs
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE_FILES if not name.endswith(".zst")])
+def test_the_sample_crawl_is_read_as_warcio_reads_it(tmp_path: Path, name: str):
+    write_sample(tmp_path)
+    found = {row["offset"]: row for row in rows(tmp_path / name)}
+    with (tmp_path / name).open("rb") as stream:
+        archive_iterator = ArchiveIterator(stream)
+        theirs = {}
+        for record in archive_iterator:
+            body = record.content_stream().read()
+            theirs[archive_iterator.get_record_offset()] = (
+                record.rec_headers.get_header("WARC-Target-URI"),
+                body,
+            )
+    assert found.keys() == theirs.keys()
+    for offset, row in found.items():
+        url, body = theirs[offset]
+        assert row["url"] == url
+        if row["reason"] is None:
+            assert row["payload"] == body
 
 
 def archive(pages: int, compressed: bool) -> bytes:

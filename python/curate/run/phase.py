@@ -6,7 +6,6 @@ is written last. Whatever happens in between, starting again gives the same byte
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -60,16 +59,15 @@ def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda row
     ledger = Ledger(fingerprint, number, shard, job.files[shard].path, counts)
 
     columns = reject_schema(phase.reject_schema, keep_text=plan.write.reject_text)
-    outputs: list[Path] = []
     with ExitStack() as stack:
-        rejects = stack.enter_context(ParquetSink(layout.rejects(number, shard), columns))
-        kept = _kept(job, number, shard, ledger, RejectSink(rejects), progress)
+        sinks = [stack.enter_context(ParquetSink(layout.rejects(number, shard), columns))]
+        kept = _kept(job, number, shard, ledger, RejectSink(sinks[0]), progress)
         if number <= plan.documents_phase:
             final = number == plan.documents_phase
             schema = _document_schema(phase.schema, phase.stale if final else frozenset())
             documents = ParquetSink(layout.documents(number, shard, final=final), schema)
-            kept = _writing(kept, stack.enter_context(documents))
-            outputs.append(documents.path)
+            sinks.append(stack.enter_context(documents))
+            kept = _writing(kept, documents)
         if number == len(plan.phases) and plan.write.tokens:
             _write_tokens(job, shard, kept, ledger)
         elif phase.exit is not None:
@@ -79,9 +77,9 @@ def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda row
             write_spill(spill, tables, PARTITION, first.partitions, fingerprint)
         for _ in kept:
             pass
-    for sink in (rejects, documents) if outputs else (rejects,):
+    for sink in sinks:
         ledger.outputs[layout.relative(sink.path)] = sink.receipt()
-    ledger.rows_in = next(iter(counts.values())).rows_in if counts else ledger.rows_out
+    ledger.rows_in = counts[names[0]].rows_in
     ledger.seconds = perf_counter() - started
     ledger.write(layout.ledger(number, shard))
     return ledger
