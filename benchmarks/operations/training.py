@@ -22,10 +22,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
 
-    import fineweb_like
     import torch
 
     import curate as cu
+    import fineweb_like
     from curate.pipeline import package_version
     from curate.train.loop import TrainConfig, train
 
