@@ -39,6 +39,21 @@ def read_manifest(layout: Layout) -> dict[str, Any] | None:
     return manifest
 
 
+def finished_manifest(layout: Layout) -> dict[str, Any]:
+    """The manifest of a finished run.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        OutputError: the run is not finished, or its manifest is damaged.
+    """
+    manifest = read_manifest(layout)
+    if manifest is None:
+        raise FileNotFoundError(f"`{layout.root}` is not the output folder of a run: it has no manifest.json")
+    if not manifest["complete"]:
+        raise OutputError(f"the run in `{layout.root}` is not finished", hint="start it again to finish it")
+    return manifest
+
+
 def write_results(job: Job, ledgers: Sequence[Ledger], report: Report) -> None:
     """Indexes the token datasets, then writes the report and, as the very last thing, the complete manifest."""
     layout = job.layout

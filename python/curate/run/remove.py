@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.errors import OutputError
 from curate.io.atomic import write_json
 from curate.io.documents import ParquetSink
 from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, Report
-from curate.run.finish import read_manifest, tokenizer_facts
+from curate.run.finish import finished_manifest, tokenizer_facts
 from curate.run.layout import Layout
 from curate.schema import ID, INPUT_IDS, TEXT
 
@@ -41,11 +40,7 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
         OutputError: the run is not finished.
     """
     layout = Layout(Path(folder))
-    manifest = read_manifest(layout)
-    if manifest is None:
-        raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
-    if not manifest["complete"]:
-        raise OutputError(f"the run in `{folder}` is not finished", hint="finish it, then remove documents")
+    manifest = finished_manifest(layout)
     journal = layout.root / "removal.json"
     unfinished = json.loads(journal.read_bytes()) if journal.exists() else {"ids": []}
     wanted = pa.array(sorted(ids | set(unfinished["ids"])), pa.string())

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from curate.errors import OutputError
 from curate.io.atomic import sha256_of
 from curate.io.token_verify import verify_tokens
 from curate.report import Ledger, Report, totals
-from curate.run.finish import read_manifest
+from curate.run.finish import finished_manifest
 from curate.run.layout import Layout
 from curate.schema import REASON, STAGE
 
@@ -22,11 +21,7 @@ def verify(folder: str | Path) -> list[str]:
         OutputError: the run is not finished.
     """
     layout = Layout(Path(folder))
-    manifest = read_manifest(layout)
-    if manifest is None:
-        raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
-    if not manifest["complete"]:
-        raise OutputError(f"the run in `{folder}` is not finished", hint="start it again to finish it")
+    manifest = finished_manifest(layout)
     ledgers, problems = [], []
     for path in sorted(layout.ledgers.glob("phase-*.json")):
         ledger = Ledger.read(path)
@@ -50,10 +45,10 @@ def report_of(folder: str | Path) -> Report:
 
     Raises:
         FileNotFoundError: `folder` holds no run.
+        OutputError: the run is not finished.
     """
     layout = Layout(Path(folder))
-    if read_manifest(layout) is None:
-        raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
+    finished_manifest(layout)
     paths = sorted(layout.ledgers.glob("phase-*.json"))
     return Report.of(str(folder), [ledger for path in paths if (ledger := Ledger.read(path))])
 
