@@ -7,14 +7,15 @@ Results go to stdout, logs and progress to stderr.
 import math
 import os
 import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from curate.errors import CurateError
-from curate.progress import watcher
+from curate.progress import PatientConsole, watcher
 from curate.recipe import build_pipeline
 
 COULD_NOT_RUN = 2
@@ -74,7 +75,7 @@ def run_recipe(
         watcher=watcher(quiet=quiet, log_json=log_json),
     )
     if not quiet:
-        report.print(Console())
+        report.print(PatientConsole())
     return report.exit_code
 
 
@@ -98,7 +99,7 @@ def report(folder: str) -> int:
     from curate.run.verify import report_of
 
     found = report_of(folder)
-    found.print(Console())
+    found.print(PatientConsole())
     return found.exit_code
 
 
@@ -198,6 +199,7 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
+    code: Any = 0
     try:
         code = command_line.main(args=arguments, prog_name="python -m curate", standalone_mode=False)
         sys.stdout.flush()
@@ -214,9 +216,12 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail("interrupted", "start the same command again: it goes on where it stopped")
     except BrokenPipeError:  # the reader of our output has gone; that is no fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except OSError as error:
         code = _fail(_os_error(error), _PATH_HINT if isinstance(error, FileNotFoundError) else _OS_HINT)
+    except Exception as error:  # left alone it would end with 1, which means done
+        with suppress(BrokenPipeError):
+            traceback.print_exc()
+        code = _fail(repr(error), "a fault in the recipe or in curate: the lines above say where")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -227,7 +232,8 @@ def _os_error(error: OSError) -> str:
 
 
 def _fail(message: str, hint: Any) -> int:
-    click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"\nhint: {hint}", err=True)
+    with suppress(BrokenPipeError):
+        click.echo(f"error: {message}", err=True)
+        if hint:
+            click.echo(f"\nhint: {hint}", err=True)
     return COULD_NOT_RUN

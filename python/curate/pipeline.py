@@ -17,7 +17,7 @@ import pyarrow as pa
 from curate.errors import PlanError
 from curate.io.output import Output
 from curate.io.reader import InputFile, Reader
-from curate.schema import INPUT_IDS
+from curate.schema import INPUT_IDS, LANGUAGE
 from curate.stage import Barrier, Stage
 
 #: Major version of everything below an output folder; readers refuse another one.
@@ -119,6 +119,11 @@ class Plan:
                 "the pipeline writes tokens, but no stage makes them",
                 hint="end the stages with `cu.Tokenize(...)`, or use `cu.write_documents(...)`",
             )
+        if self.write.by_language and LANGUAGE not in self.phases[-1].schema.names:
+            raise PlanError(
+                f"one dataset per language needs the column `{LANGUAGE}`, which nothing provides",
+                hint="add `cu.Language(...)`, or leave `by_language` out",
+            )
 
     def _cut(self) -> list[Phase]:
         columns = {f.name: f for f in self.read.schema}
@@ -187,7 +192,9 @@ class Plan:
         for phase in self.phases:
             steps = [step.identity() for step in phase.steps]
             exit_ = phase.exit.identity() if phase.exit else None
-            chain.append(digest([chain[-1], steps, exit_]))
+            # Where a phase leaves its documents, and which columns they keep, depends on later phases too.
+            final = (phase.number > self.documents_phase) - (phase.number < self.documents_phase)
+            chain.append(digest([chain[-1], steps, exit_, final]))
         return tuple(chain[1:])
 
     def shard_fingerprint(self, phase: int, shard: int, files: Sequence[InputFile]) -> str:

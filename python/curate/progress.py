@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,14 @@ from rich.progress import (
 
 from curate.run.driver import Silent, Watcher
 from curate.run.job import Task
+
+
+class PatientConsole(Console):
+    """A console that falls silent when its reader has gone, where rich's own ends the program with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing more."""
+        self.quiet = True
 
 
 class LiveTable:
@@ -82,12 +91,13 @@ class JsonLines:
         self._emit(event="end")
 
     def _emit(self, **fields: Any) -> None:
-        sys.stderr.write(json.dumps({"time": round(time.time(), 3), **fields}) + "\n")
-        sys.stderr.flush()
+        with suppress(BrokenPipeError):  # nobody reads any more; the run goes on
+            sys.stderr.write(json.dumps({"time": round(time.time(), 3), **fields}) + "\n")
+            sys.stderr.flush()
 
 
 def watcher(*, quiet: bool, log_json: bool) -> Watcher:
     """The watcher that the command line's flags ask for."""
     if log_json:
         return JsonLines()
-    return Silent() if quiet else LiveTable(Console(stderr=True))
+    return Silent() if quiet else LiveTable(PatientConsole(stderr=True))

@@ -55,7 +55,13 @@ def build_pipeline(path: str, words: Sequence[str]) -> Pipeline:
     function = getattr(load_recipe(path), "pipeline", None)
     if not callable(function):
         raise CurateError(f"`{path}` defines no function `pipeline`", hint=_HINT)
-    pipeline = function(**parse_parameters(function, words))
+    values = parse_parameters(function, words)
+    try:
+        inspect.signature(function).bind(**values)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(function).parameters)
+        raise CurateError(f"`{path}`: {error}", hint=f"write key=value; parameters: {known}") from error
+    pipeline = function(**values)
     if not isinstance(pipeline, Pipeline):
         raise CurateError(f"`pipeline` in `{path}` returned {type(pipeline).__name__}", hint=_HINT)
     return pipeline

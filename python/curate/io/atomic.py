@@ -11,6 +11,11 @@ from typing import Any
 _CHUNK = 1 << 20
 
 
+def temporary_name(path: Path) -> Path:
+    """Where `path` is written: a fixed name, so that what a killed run left behind is overwritten by the next."""
+    return path.with_name(f".{path.name}.tmp")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to.
@@ -18,8 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     If the block succeeds, what was written is forced to disk and renamed to `path`; otherwise it is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A fixed name: what a killed run left behind is overwritten by the next.
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_name(path)
     try:
         yield temporary
         _force_to_disk(temporary)

@@ -14,7 +14,7 @@ class Output:
         folder: the output folder.
         tokens: write token shards beside the documents.
         valid_share: share of documents, chosen by hash of their id, that go to the valid split.
-        by_language: one token dataset per language, below `tokens/<language>/`.
+        by_language: one token dataset per language, below `tokens/<language>/`; `und` where it is not known.
         reject_text: keep the text of rejected documents.
     """
 

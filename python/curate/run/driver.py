@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from curate.errors import CurateError, OutputError
-from curate.io.atomic import write_bytes, write_json
+from curate.errors import CurateError, OutputError, PlanError
+from curate.io.atomic import temporary_name, write_bytes, write_json
 from curate.io.spill import has_spill
 from curate.pipeline import Pipeline, differences
 from curate.report import Ledger, Report
@@ -17,6 +17,7 @@ from curate.run.job import Job, Kind, Task
 from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
 from curate.run.phase import read_verdicts
+from curate.run.remove import finish_removal
 
 
 class Executor(Protocol):
@@ -79,6 +80,8 @@ def run(
     executor, watcher = executor or Local(), watcher or Silent()
     plan = pipeline.plan()
     job = Job(plan, plan.read.files(), Layout(Path(plan.write.folder)))
+    if not job.files:
+        raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
     if (report := _finished(job, restart=restart)) is not None:
         return report
     _open_output(job)
@@ -96,13 +99,17 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
     layout = job.layout
     manifest = read_manifest(layout)
     if manifest is None:
-        if layout.root.is_dir() and any(layout.root.iterdir()) and not layout.ledgers.is_dir():
+        first = temporary_name(layout.manifest)  # all there is when a kill came at the very beginning
+        strange = layout.root.is_dir() and any(path != first for path in layout.root.iterdir())
+        if strange and not layout.ledgers.is_dir():
             raise OutputError(
                 f"output folder `{layout.root}` is not empty and holds no run",
                 hint="choose an empty or a new folder",
             )
         return None
     if manifest["fingerprint"] == _fingerprint(job):
+        if manifest["complete"]:
+            finish_removal(layout.root)
         if not (manifest["complete"] and _all_done(job)):
             return None
         shutil.rmtree(layout.work, ignore_errors=True)  # a kill may have come between the manifest and this

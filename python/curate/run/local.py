@@ -7,13 +7,15 @@ An exception in a worker stops the run with that exception. Neither can leave th
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any, cast
+from typing import Any
 
 from curate.errors import CurateError
 from curate.recipe import load_recipe
@@ -76,25 +78,40 @@ class _Pool:
                 for connection in list(self._workers):
                     if waiting and connection not in self._doing:
                         self._doing[connection] = task = waiting.popleft()
-                        connection.send(task)
-                for ready in wait(list(self._workers)):
-                    connection = cast("Connection[Any, Any]", ready)
+                        with suppress(OSError):  # it is dead: found below
+                            connection.send(task)
+                for connection in self._ready():
                     try:
+                        if not connection.poll():  # dead, though a process of its own keeps the pipe open
+                            raise EOFError
                         message = connection.recv()
-                    except (EOFError, ConnectionResetError):
-                        waiting.appendleft(self._bury(connection, attempts))
-                        self._start()
+                    except (EOFError, OSError):
+                        task = self._bury(connection, attempts)
+                        if task is not None:
+                            waiting.appendleft(task)
+                            self._start()
                         continue
                     left -= self._handle(connection, message)
         finally:
             self._stop()
+
+    def _ready(self) -> list[Connection]:
+        """Waits for workers that have something to say or are dead."""
+        ready = wait([*self._workers, *(process.sentinel for process in self._workers.values())])
+        return [
+            connection
+            for connection, process in self._workers.items()
+            if connection in ready or process.sentinel in ready
+        ]
 
     def _handle(self, connection: Connection, message: tuple[Any, ...]) -> int:
         kind, *content = message
         task = self._doing[connection]
         if kind == "failed":
             error, trace = content
-            if isinstance(error, CurateError | OSError | KeyboardInterrupt):
+            # A broken pipe would be taken for the end of the reader of our own output.
+            ours = not isinstance(error, BrokenPipeError)
+            if ours and isinstance(error, CurateError | OSError | KeyboardInterrupt):
                 raise error
             raise CurateError(f"{task} failed: {error!r}", hint=f"this is a bug in a stage:\n{trace}")
         rows, size = content
@@ -111,16 +128,16 @@ class _Pool:
         theirs.close()
         self._workers[ours] = process
 
-    def _bury(self, connection: Connection, attempts: dict[Task, int]) -> Task:
+    def _bury(self, connection: Connection, attempts: dict[Task, int]) -> Task | None:
+        """The task that a dead worker had; None if it was idle."""
         process = self._workers.pop(connection)
         connection.close()
+        with suppress(ProcessLookupError):  # never two workers on one task, whoever said that it is dead
+            os.kill(process.pid, signal.SIGKILL)
         process.join()
         task = self._doing.pop(connection, None)
         if task is None:
-            raise CurateError(
-                f"a worker died before it began (exit code {process.exitcode})",
-                hint="look at the messages above; is there enough memory?",
-            )
+            return None
         attempts[task] += 1
         if attempts[task] >= MAX_ATTEMPTS:
             raise CurateError(

@@ -7,6 +7,7 @@ is written last. Whatever happens in between, starting again gives the same byte
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import perf_counter
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,8 @@ from curate.stage import set_column
 Progress = Callable[[int, int], None]
 
 SPLITS = ("train", "valid")
+#: Dataset of the rows without a language: ISO 639 for "undetermined".
+UNDETERMINED = "und"
 
 
 def run_task(job: Job, task: Task, progress: Progress) -> None:
@@ -175,15 +178,21 @@ def _write_tokens(job: Job, shard: int, kept: Iterator[pa.RecordBatch], ledger: 
     for batch in kept:
         valid = split_of(batch[ID], write.valid_share)
         rows = _token_rows(batch)
-        languages = pc.unique(batch[LANGUAGE]).to_pylist() if write.by_language else [None]
-        for language in languages:
-            chosen = pc.equal(batch[LANGUAGE], language) if language is not None else None
+        folders = _language_folders(batch[LANGUAGE]) if write.by_language else None
+        for language in [None] if folders is None else pc.unique(folders).to_pylist():
+            chosen = None if folders is None else pc.equal(folders, language)
             for split, mask in zip(SPLITS, (pc.invert(valid), valid), strict=True):
                 wanted = mask if chosen is None else pc.and_(mask, chosen)
                 parts.setdefault((language, split), []).append(rows.filter(wanted))
     for (language, split), batches in sorted(parts.items(), key=str):
         path = layout.token_shard(language, split, shard, len(job.files))
         ledger.outputs[layout.relative(path)] = write_token_shard(path, batches, dtype)
+
+
+def _language_folders(languages: pa.Array) -> pa.Array:
+    """The dataset of each row. A label comes from the input: none can name a place outside `tokens/`."""
+    names = [quote(label or UNDETERMINED, safe="").replace(".", "%2E") for label in languages.to_pylist()]
+    return pa.array(names, pa.string())
 
 
 def _token_rows(batch: pa.RecordBatch) -> pa.RecordBatch:

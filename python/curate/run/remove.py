@@ -41,7 +41,7 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     """
     layout = Layout(Path(folder))
     manifest = finished_manifest(layout)
-    journal = layout.root / "removal.json"
+    journal = _journal(layout)
     unfinished = json.loads(journal.read_bytes()) if journal.exists() else {"ids": []}
     wanted = pa.array(sorted(ids | set(unfinished["ids"])), pa.string())
     write_json(journal, {"ids": wanted.to_pylist()})
@@ -70,6 +70,16 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     write_json(layout.manifest, {**manifest, "totals": report.totals})
     journal.unlink()
     return removed
+
+
+def finish_removal(folder: Path) -> None:
+    """Ends the removal that a kill left half done, if there is one."""
+    if _journal(Layout(folder)).exists():
+        remove(folder, frozenset())
+
+
+def _journal(layout: Layout) -> Path:
+    return layout.root / "removal.json"
 
 
 def _matching(path: Path, wanted: pa.Array) -> tuple[pa.Table, pa.Array]:
