@@ -7,14 +7,18 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 import curate as cu
-from curate.errors import OutputError
+from curate.errors import OutputError, PlanError
 from curate.io.documents import read_documents, read_rejects
 from curate.report import Ledger
+from curate.run import driver
+from curate.run.job import Job
+from curate.run.remove import remove
 from curate.run.verify import verify
 from tests.laws.toy import CountWords, Distinct, KillOnce, ReadLines, Slow, no_shouting, write_lines
 
@@ -194,12 +198,74 @@ def test_the_ledger_names_every_output(reference: Path) -> None:
 
 
 def test_removed_documents_leave_every_table(source: Path, tmp_path: Path) -> None:
-    from curate.run.remove import remove
-
     cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
     ids = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
     gone = remove(tmp_path / "out", {ids[0], ids[-1], "unknown"})
     assert gone.documents == 2
     left = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
     assert left == ids[1:-1]
+    assert verify(tmp_path / "out") == []
+
+
+def test_a_kill_before_the_first_manifest_does_not_bar_the_folder(
+    source: Path, reference: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".manifest.json.tmp").write_text('{"version"')
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    assert tree(tmp_path / "out") == tree(reference)
+
+
+def test_a_run_without_input_files_is_refused(tmp_path: Path) -> None:
+    """Its fingerprint would be that of every other plan without input files."""
+    (tmp_path / "lines").mkdir()
+    with pytest.raises(PlanError, match="names no input file"):
+        cu.run(pipeline(tmp_path / "lines", tmp_path / "out"), cu.Local(1))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("late_first", [False, True])
+def test_a_new_last_stage_moves_the_result_to_another_phase(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, late_first: bool
+) -> None:
+    """Stopped between two phases and begun again with, or without, a stage that rejects after the tokens."""
+
+    def plan(output: str, *, late: bool) -> cu.Pipeline:
+        trained = cu.Tokenize(cu.TrainTokenizer(vocab_size=300))
+        stages = [no_shouting, trained, *([CountWords(6)] if late else [])]
+        return cu.Pipeline(ReadLines(str(source)), stages, cu.write_tokens(str(tmp_path / output)))
+
+    def stop_before_phase_2(job: Job, number: int, *rest: Any) -> None:
+        if number == 2:
+            raise KeyboardInterrupt
+        run_phase(job, number, *rest)
+
+    run_phase = driver._run_phase
+    monkeypatch.setattr(driver, "_run_phase", stop_before_phase_2)
+    with pytest.raises(KeyboardInterrupt):
+        cu.run(plan("out", late=late_first), cu.Local(1))
+    monkeypatch.undo()
+    cu.run(plan("out", late=not late_first), cu.Local(1), restart=True)
+    cu.run(plan("fresh", late=not late_first), cu.Local(1))
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_removal_cut_short_is_ended_by_the_next_start(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for output in ("out", "whole"):
+        cu.run(pipeline(source, tmp_path / output), cu.Local(1))
+    ids = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    gone = {ids[0], ids[-1]}
+    remove(tmp_path / "whole", gone)
+    monkeypatch.setattr(Ledger, "write", kill)  # the documents are written, their ledger is not
+    with pytest.raises(KeyboardInterrupt):
+        remove(tmp_path / "out", gone)
+    monkeypatch.undo()
+    report = cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    assert report.totals["removed"] == len(gone)
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
     assert verify(tmp_path / "out") == []

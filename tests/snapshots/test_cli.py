@@ -32,6 +32,8 @@ FILES = {
     "two_names.py": RECIPE.replace("cu.TextStats(), ", "cu.TextStats(), cu.TextStats(), "),
     "no_pipeline.py": "x = 1\n",
     "broken.py": "import no_such_module_anywhere\n",
+    "required.py": RECIPE.replace('input: str = "docs.jsonl"', "input: str"),
+    "failing.py": "def pipeline():\n    raise ZeroDivisionError\n",
     "not_empty/file.txt": "something of the user's\n",
 }
 
@@ -46,6 +48,7 @@ CASES: dict[str, list[list[str]]] = {
     "recipe_that_cannot_be_imported": [["broken.py"]],
     "unknown_parameter": [["recipe.py", "min_word=3"]],
     "parameter_without_value": [["recipe.py", "min_words"]],
+    "missing_parameter": [["required.py", "output=out"]],
     "parameter_of_the_wrong_type": [["recipe.py", "min_words=few"], ["recipe.py", "clean=perhaps"]],
     "repeated_parameter": [["recipe.py", "min_words=1", "min_words=2"]],
     "missing_input": [["recipe.py", "input=nowhere.jsonl"], ["recipe.py", "input=no*where.jsonl"]],
@@ -97,6 +100,27 @@ def test_every_failure_has_one_message_a_hint_and_exit_code_2() -> None:
             if "--- exit 2" in part:
                 assert part.count("error: ") == (0 if name == "no_arguments" else 1), name
                 assert "hint: " in part or name == "no_arguments", name
+
+
+def test_an_unforeseen_exception_is_not_taken_for_a_finished_run(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(FILES["failing.py"])
+    command = [sys.executable, "-m", "curate", "failing.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "error: ZeroDivisionError()\n\nhint: " in done.stderr
+
+
+@pytest.mark.parametrize("flags", [[], ["--log-json"]])
+def test_a_run_goes_on_when_nobody_reads_its_progress(tmp_path: Path, flags: list[str]) -> None:
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    (tmp_path / "docs.jsonl").write_text(FILES["docs.jsonl"])
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "curate", "recipe.py", *flags]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writer, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "report.json").is_file()
 
 
 def test_the_flags_are_frozen() -> None:

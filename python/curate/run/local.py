@@ -86,9 +86,8 @@ class _Pool:
                             raise EOFError
                         message = connection.recv()
                     except (EOFError, OSError):
-                        task = self._bury(connection, attempts)
-                        if task is not None:
-                            waiting.appendleft(task)
+                        if lost := self._bury(connection, attempts):
+                            waiting.appendleft(lost)
                             self._start()
                         continue
                     left -= self._handle(connection, message)
