@@ -269,3 +269,26 @@ def test_a_removal_cut_short_is_ended_by_the_next_start(
     assert report.totals["removed"] == len(gone)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
     assert verify(tmp_path / "out") == []
+
+
+def test_what_was_taken_down_stays_out_of_a_new_run(source: Path, tmp_path: Path) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    ids = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    remove(tmp_path / "out", {ids[0]})
+    report = cu.run(pipeline(source, tmp_path / "out", min_words=3), cu.Local(1), restart=True)
+    left = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    assert left == ids[1:]
+    assert report.totals["removed"] == 1
+    assert verify(tmp_path / "out") == []
+
+
+def test_input_inside_the_output_folder_is_refused_before_it_is_replaced(
+    source: Path, tmp_path: Path
+) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    before = tree(tmp_path / "out")
+    read = cu.read_parquet(str(tmp_path / "out" / "documents" / "*.parquet"))
+    again = cu.Pipeline(read, [CountWords()], cu.write_documents(str(tmp_path / "out")))
+    with pytest.raises(OutputError, match="lies in the output folder"):
+        cu.run(again, cu.Local(1), restart=True)
+    assert tree(tmp_path / "out") == before

@@ -17,7 +17,7 @@ from curate.run.job import Job, Kind, Task
 from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
 from curate.run.phase import read_verdicts
-from curate.run.remove import finish_removal
+from curate.run.remove import finish_removal, reopen_removal
 
 
 class Executor(Protocol):
@@ -82,12 +82,23 @@ def run(
     job = Job(plan, plan.read.files(), Layout(Path(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
+    _refuse_own_input(job)
     if (report := _finished(job, restart=restart)) is not None:
         return report
     _open_output(job)
     for phase in plan.phases:
         _run_phase(job, phase.number, executor, watcher)
     return _finish(job)
+
+
+def _refuse_own_input(job: Job) -> None:
+    root = job.layout.root.resolve()
+    for file in job.files:
+        if "://" not in file.path and root in Path(file.path).resolve().parents:
+            raise OutputError(
+                f"the input `{file.path}` lies in the output folder `{job.layout.root}`, where files are replaced",
+                hint="choose another output folder",
+            )
 
 
 def _finished(job: Job, *, restart: bool) -> Report | None:
@@ -109,7 +120,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
         return None
     if manifest["fingerprint"] == _fingerprint(job):
         if manifest["complete"]:
-            finish_removal(layout.root)
+            finish_removal(layout)
         if not (manifest["complete"] and _all_done(job)):
             return None
         shutil.rmtree(layout.work, ignore_errors=True)  # a kill may have come between the manifest and this
@@ -140,6 +151,7 @@ def _open_output(job: Job) -> None:
         layout.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write to `{layout.root}`: {error.strerror}") from error
+    reopen_removal(layout)
     description = _description(job)
     write_json(
         layout.manifest,
@@ -258,7 +270,7 @@ def _finish(job: Job) -> Report:
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
     ledgers = _ledgers(job)
-    report = Report.of(str(layout.root), ledgers)
-    write_results(job, ledgers, report)
+    write_results(job, ledgers, Report.of(str(layout.root), ledgers))
+    finish_removal(layout)
     shutil.rmtree(layout.work, ignore_errors=True)
-    return report
+    return Report.of(str(layout.root), _ledgers(job))

@@ -1,7 +1,8 @@
 """Take-downs: documents leave a finished run, from every table that holds their text or tokens.
 
 The counts of the run stay what they were; each ledger says how many of its documents were removed afterwards.
-A journal names the files being rewritten, so that a kill in the middle is mended by the next removal.
+`removal.json` keeps their ids: a kill in the middle is mended by the next start, and a run that writes documents
+anew (`--restart`) takes them out again.
 """
 
 import json
@@ -42,9 +43,9 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     layout = Layout(Path(folder))
     manifest = finished_manifest(layout)
     journal = _journal(layout)
-    unfinished = json.loads(journal.read_bytes()) if journal.exists() else {"ids": []}
-    wanted = pa.array(sorted(ids | set(unfinished["ids"])), pa.string())
-    write_json(journal, {"ids": wanted.to_pylist()})
+    earlier = json.loads(journal.read_bytes()) if journal.exists() else {"ids": []}
+    wanted = pa.array(sorted(ids | set(earlier["ids"])), pa.string())
+    write_json(journal, {"ids": wanted.to_pylist(), "done": False})
 
     removed = Removed()
     ledgers = [
@@ -68,14 +69,22 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     report = Report.of(str(layout.root), ledgers)
     write_json(layout.report, report.to_json())
     write_json(layout.manifest, {**manifest, "totals": report.totals})
-    journal.unlink()
+    write_json(journal, {"ids": wanted.to_pylist(), "done": True})
     return removed
 
 
-def finish_removal(folder: Path) -> None:
-    """Ends the removal that a kill left half done, if there is one."""
-    if _journal(Layout(folder)).exists():
-        remove(folder, frozenset())
+def finish_removal(layout: Layout) -> None:
+    """Ends the removal that a kill left half done or a new run reopened, if there is one."""
+    journal = _journal(layout)
+    if journal.exists() and not json.loads(journal.read_bytes())["done"]:
+        remove(layout.root, frozenset())
+
+
+def reopen_removal(layout: Layout) -> None:
+    """Documents may be written anew: what was taken down before has to go again."""
+    journal = _journal(layout)
+    if journal.exists():
+        write_json(journal, {**json.loads(journal.read_bytes()), "done": False})
 
 
 def _journal(layout: Layout) -> Path:
