@@ -185,6 +185,13 @@ def test_verify_finds_a_row_that_is_nowhere(source: Path, tmp_path: Path) -> Non
     assert any("lost rows" in problem for problem in verify(tmp_path / "out"))
 
 
+def test_verify_finds_a_table_of_nobody(source: Path, tmp_path: Path) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    table = tmp_path / "out" / "documents" / "00000.parquet"
+    table.with_name("00009.parquet").write_bytes(table.read_bytes())
+    assert verify(tmp_path / "out") == ["documents/00009.parquet is in no ledger"]
+
+
 def test_the_ledger_names_every_output(reference: Path) -> None:
     ledgers = [Ledger.read(path) for path in sorted((reference / "ledger").glob("*.json"))]
     named = {name for ledger in ledgers if ledger for name in ledger.outputs}

@@ -33,6 +33,7 @@ def verify(folder: str | Path) -> list[str]:
         problems += ledger.imbalances()
         problems += _check_outputs(layout, ledger)
     problems += _check_chain(ledgers)
+    problems += _strangers(layout, ledgers)
     if totals(ledgers) != manifest["totals"]:
         problems.append("manifest.json: totals differ from the sum of the ledgers")
     for dataset in sorted(layout.tokens.glob("**/dataset_dict.json")):
@@ -62,6 +63,13 @@ def _check_chain(ledgers: list[Ledger]) -> list[str]:
         for ledger in ledgers
         if ledger.phase > 1 and left.get((ledger.phase - 1, ledger.shard)) != ledger.rows_in
     ]
+
+
+def _strangers(layout: Layout, ledgers: list[Ledger]) -> list[str]:
+    """Tables that no ledger names: `read_documents` and `read_rejects` would take them for part of the run."""
+    named = {name for ledger in ledgers for name in ledger.outputs}
+    tables = sorted([*layout.root.glob("documents/*.parquet"), *layout.root.glob("rejects/*.parquet")])
+    return [f"{name} is in no ledger" for name in map(layout.relative, tables) if name not in named]
 
 
 def _check_outputs(layout: Layout, ledger: Ledger) -> list[str]:
