@@ -29,7 +29,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@touch $@
 
 run: $(VENV)/.installed  ## Build, run the main job on the embedded sample crawl, show the result
-	$(BIN)/python -m curate pipelines/fineweb_like.py output=$(OUT) || test $$? -eq 1
+	$(BIN)/python -m curate pipelines/fineweb_like.py output=$(OUT) --restart || test $$? -eq 1
 	$(BIN)/python -m curate verify $(OUT)
 
 train: $(VENV)/.installed-train run  ## Also train a small model on the tokens
