@@ -2,8 +2,9 @@
 
     python bare_trafilatura.py FILES --profile PROFILE [--workers N]
 
-Reading and decoding the pages, starting the processes and importing trafilatura are not timed. The function
-and its options are those that the child of `ExtractText` is told to call.
+Importing trafilatura and calling it are timed, as both are part of the main job's time too; starting the processes,
+reading and decoding the pages are not. The function and its options are those that the child of `ExtractText` is
+told to call.
 """
 
 import argparse
@@ -21,8 +22,6 @@ from curate import _native
 def work(files: list[str], profile: str, ready: Barrier, done: "multiprocessing.Queue[int]") -> None:
     """Extracts every page of `files` once all processes are ready."""
     settings = cu.ExtractText("trafilatura", profile).settings()
-    module, _, name = settings.target.partition(":")
-    extract, options = getattr(importlib.import_module(module), name), dict(settings.options)
     pages: list[str] = []
     for path in files:
         reader = cu.read_warc(path)
@@ -33,14 +32,16 @@ def work(files: list[str], profile: str, ready: Barrier, done: "multiprocessing.
                 else outcome.batch
             )
             decoded = _native.decode_html(kept["payload"], kept["content_type"], kept["url"])
-            pages += cu_array(decoded)
+            pages += decoded_texts(decoded)
     ready.wait()
+    module, _, name = settings.target.partition(":")
+    extract, options = getattr(importlib.import_module(module), name), dict(settings.options)
     for page in pages:
         extract(page, **options)
     done.put(len(pages))
 
 
-def cu_array(decoded: object) -> list[str]:
+def decoded_texts(decoded: object) -> list[str]:
     """The text column of a struct array as Python strings."""
     import pyarrow as pa
 

@@ -17,18 +17,21 @@ def temporary_name(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary name beside `path` to write to.
 
-    If the block succeeds, what was written is forced to disk and renamed to `path`; otherwise it is removed.
+    If the block succeeds, what was written is renamed to `path`; otherwise it is removed. With `durable` it is
+    forced to disk first, so that it also survives a loss of power.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:
         yield temporary
-        _force_to_disk(temporary)
+        if durable:
+            _force_to_disk(temporary)
         temporary.replace(path)
-        _force_to_disk(path.parent)
+        if durable:
+            _force_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -16,14 +16,16 @@ ROWS_PER_GROUP = 2048
 class ParquetSink:
     """Appends batches to a Parquet file that appears, whole, when the block ends without an exception."""
 
-    def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int = ROWS_PER_GROUP) -> None:
+    def __init__(
+        self, path: Path, schema: pa.Schema, *, rows_per_group: int = ROWS_PER_GROUP, durable: bool = True
+    ) -> None:
         self.path = path
         self.schema = schema
         self.rows = 0
         self._rows_per_group = rows_per_group
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
-        self._replacing = replacing(path)
+        self._replacing = replacing(path, durable=durable)
 
     def __enter__(self) -> "ParquetSink":
         temporary = self._replacing.__enter__()

@@ -21,7 +21,7 @@ def write_spill(path: Path, tables: Iterable[pa.Table], key: str, partitions: in
         CurateError: a key outside 0 to `partitions` - 1.
     """
     tables = [table for table in tables if table.num_rows]
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:  # made again if it is lost
         table = pa.concat_tables(tables) if tables else pa.table({key: pa.array([], pa.int32())})
         keys = table[key].to_numpy()
         if len(keys) and (keys.min() < 0 or keys.max() >= partitions):

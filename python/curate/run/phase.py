@@ -68,7 +68,8 @@ def run_shard(job: Job, number: int, shard: int, progress: Progress = lambda row
         if number <= plan.documents_phase:
             final = number == plan.documents_phase
             schema = _document_schema(phase.schema, phase.stale if final else frozenset())
-            documents = ParquetSink(layout.documents(number, shard, final=final), schema)
+            path = layout.documents(number, shard, final=final)
+            documents = ParquetSink(path, schema, durable=final)
             sinks.append(stack.enter_context(documents))
             kept = _writing(kept, documents)
         if number == len(plan.phases) and plan.write.tokens:
