@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import PlanError
-from curate.schema import REASON, ROW, TEXT
+from curate.schema import ROW, TEXT
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,6 @@ def kept_mask(outcome: Outcome) -> pa.BooleanArray | None:
 
 
 __all__ = [
-    "REASON",
     "Barrier",
     "Outcome",
     "PerDocument",
