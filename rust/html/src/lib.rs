@@ -2,9 +2,10 @@
 
 mod charset;
 mod declarations;
+pub mod extract;
 mod parse;
 mod prescan;
-mod tree;
+pub mod tree;
 
 pub use charset::{Decoded, decode, top_level_domain};
 pub use declarations::{Declarations, declarations};
