@@ -47,6 +47,11 @@ pub(crate) fn alnum_before(text: &[u8], at: usize) -> bool {
     at > 0 && text[at - 1].is_ascii_alphanumeric()
 }
 
+/// Where the run of ASCII letters and digits at `at` ends.
+pub(crate) fn alnum_end(text: &[u8], at: usize) -> usize {
+    at + text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+}
+
 /// Is the byte at `at` an ASCII letter or digit?
 pub(crate) fn alnum_at(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(u8::is_ascii_alphanumeric)

@@ -102,20 +102,18 @@ impl Candidates {
         }
     }
 
-    /// A letter or digit that no other stands before.
-    pub(crate) fn token(&mut self, text: &[u8], start: usize) {
-        if text[start..].starts_with(b"eyJ") {
+    /// A maximal run of letters and digits.
+    #[inline]
+    pub(crate) fn token(&mut self, text: &[u8], start: usize, end: usize) {
+        if text[start] == b'e' && text[start..].starts_with(b"eyJ") {
             self.offer(Kind::Jwt, || tokens::jwt(text, start));
         }
-        if self.kinds.has(Kind::ApiKey) {
-            for form in secrets::forms_at(text, start) {
-                self.offer(Kind::ApiKey, || secrets::at(text, start, form));
-            }
+        for form in secrets::forms_at(text, start) {
+            self.offer(Kind::ApiKey, || secrets::at(text, start, form));
         }
-        let length = text[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if length >= crypto::SHORTEST {
-            self.offer(Kind::CryptoAddress, || crypto::address(text, start, start + length));
-            self.offer(Kind::PrivateKey, || crypto::private_key(text, start, start + length));
+        if end - start >= crypto::SHORTEST {
+            self.offer(Kind::CryptoAddress, || crypto::address(text, start, end));
+            self.offer(Kind::PrivateKey, || crypto::private_key(text, start, end));
         }
     }
 
@@ -124,10 +122,9 @@ impl Candidates {
         let mut at = start;
         while let Some(&byte) = text.get(at).filter(|&&byte| is_token(byte)) {
             if byte.is_ascii_alphanumeric() {
-                if !context::alnum_before(text, at) {
-                    self.token(text, at);
-                }
-                at += text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                let end = context::alnum_end(text, at);
+                self.token(text, at, end);
+                at = end;
             } else {
                 at += 1;
             }

@@ -19,7 +19,7 @@ pub fn find_slowly(text: &str, kinds: Kinds) -> Findings {
             _ => {}
         }
         if byte.is_ascii_alphanumeric() && !context::alnum_before(text, at) {
-            found.token(text, at);
+            found.token(text, at, context::alnum_end(text, at));
         }
     }
     resolve(found)

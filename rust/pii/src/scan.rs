@@ -92,18 +92,21 @@ fn colon(found: &mut Candidates, text: &[u8], at: usize) {
 /// Most dashes join words: in an address the next stands three bytes on, five of them begin a key in armour.
 #[inline]
 fn dash(found: &mut Candidates, text: &[u8], at: usize) {
-    if text.get(at + 3) == Some(&b'-') || text[at..].starts_with(PEM) {
+    let is_armour = text.get(at + 1) == Some(&b'-') && text[at..].starts_with(PEM);
+    if is_armour || text.get(at + 3) == Some(&b'-') {
         found.dash(text, at);
     }
 }
 
 #[inline]
 fn number(found: &mut Candidates, text: &[u8], at: usize) {
-    let digits = text[at..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-    if digits < 4 && text.get(at + digits) == Some(&b'.') && context::digit_at(text, at + digits + 1) {
+    let digits = text[at..].iter().take(FEWEST_DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+    let after = at + digits;
+    if digits < 4 && text.get(after) == Some(&b'.') && context::digit_at(text, after + 1) {
         found.quad(text, at);
     }
-    if has_long_number(text, at) {
+    let goes_on = matches!(text.get(after), Some(b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
+    if digits == FEWEST_DIGITS || (goes_on && has_long_number(text, at)) {
         found.long_number(text, at);
     }
     if at >= 2 && text[at - 1].is_ascii_alphabetic() && text[at - 2].is_ascii_alphabetic() {

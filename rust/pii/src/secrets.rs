@@ -10,47 +10,55 @@ const LEAST_VARIETY: usize = 6;
 /// Bits of the table of beginnings.
 const SLOTS: usize = 1 << 13;
 
-/// Forms in order of their first byte, and a table that knows most beginnings of three bytes which are none.
-struct Index {
-    forms: Vec<&'static SecretForm>,
-    /// Range of `forms` per first byte.
-    ranges: Vec<(usize, usize)>,
-    beginnings: Vec<u64>,
+/// Forms in order of their prefixes.
+struct Forms(Vec<&'static SecretForm>);
+
+impl Forms {
+    fn beginning_with(&self, byte: u8) -> &[&'static SecretForm] {
+        let first = |form: &&SecretForm| form.prefix.as_bytes()[0];
+        let from = self.0.partition_point(|form| first(form) < byte);
+        &self.0[from..self.0.partition_point(|form| first(form) <= byte)]
+    }
 }
 
-fn slot(first: u8, second: u8, third: u8) -> usize {
-    let key = u32::from(first) | u32::from(second) << 8 | u32::from(third) << 16;
+static FORMS: LazyLock<Forms> = LazyLock::new(|| {
+    let mut forms: Vec<&SecretForm> = SECRETS.iter().collect();
+    forms.sort_by_key(|form| form.prefix);
+    Forms(forms)
+});
+
+const fn slot(first: u8, second: u8, third: u8) -> usize {
+    let key = first as u32 | (second as u32) << 8 | (third as u32) << 16;
     (key.wrapping_mul(0x9E37_79B1) >> 19) as usize % SLOTS
 }
 
-static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut forms: Vec<&SecretForm> = SECRETS.iter().collect();
-    forms.sort_by_key(|form| form.prefix);
-    let first = |form: &SecretForm| form.prefix.as_bytes()[0];
-    let range = |byte: u8| {
-        (forms.partition_point(|form| first(form) < byte), forms.partition_point(|form| first(form) <= byte))
-    };
-    let ranges = (0..=255).map(range).collect();
-    let mut beginnings = vec![0u64; SLOTS / 64];
-    for form in &forms {
-        let prefix = form.prefix.as_bytes();
-        let thirds = prefix.get(2).map_or(0..=255u8, |&byte| byte..=byte);
-        for third in thirds {
-            let slot = slot(prefix[0], prefix[1], third);
-            beginnings[slot / 64] |= 1 << (slot % 64);
+/// A bit for every beginning of three bytes that a prefix has; a clear bit says that there is none.
+static BEGINNINGS: [u64; SLOTS / 64] = {
+    let mut bits = [0u64; SLOTS / 64];
+    let mut form = 0;
+    while form < SECRETS.len() {
+        let prefix = SECRETS[form].prefix.as_bytes();
+        let mut third = 0;
+        while third < 256 {
+            if prefix.len() < 3 || prefix[2] as usize == third {
+                let slot = slot(prefix[0], prefix[1], third as u8);
+                bits[slot / 64] |= 1 << (slot % 64);
+            }
+            third += 1;
         }
+        form += 1;
     }
-    Index { forms, ranges, beginnings }
-});
+    bits
+};
 
 /// The forms whose prefix begins at `start`.
+#[inline]
 pub(crate) fn forms_at(text: &[u8], start: usize) -> impl Iterator<Item = &'static SecretForm> {
     let rest = &text[start..];
     let forms: &[&SecretForm] = match rest {
         &[first, second, third, ..] => {
             let slot = slot(first, second, third);
-            let (from, to) = INDEX.ranges[usize::from(first)];
-            if INDEX.beginnings[slot / 64] >> (slot % 64) & 1 == 1 { &INDEX.forms[from..to] } else { &[] }
+            if BEGINNINGS[slot / 64] >> (slot % 64) & 1 == 1 { FORMS.beginning_with(first) } else { &[] }
         }
         _ => &[],
     };
