@@ -40,7 +40,8 @@ const KEYS: &[Version] = &[
 
 /// Digits of the token, or nothing where a character is none.
 fn digits(token: &[u8], alphabet: &[u8; 58]) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| alphabet.iter().position(|known| known == byte).and_then(|at| u8::try_from(at).ok());
+    let digit =
+        |byte: &u8| alphabet.iter().position(|known| known == byte).and_then(|at| u8::try_from(at).ok());
     token.iter().map(digit).collect()
 }
 
@@ -71,8 +72,9 @@ fn decode(digits: &[u8]) -> Option<Vec<u8>> {
 /// One of these versions with its length, and the first four bytes of a double SHA-256 at the end.
 fn is_checked(bytes: &[u8], versions: &[Version]) -> bool {
     let Some((body, check)) = bytes.split_last_chunk::<4>() else { return false };
-    let known =
-        versions.iter().any(|(version, payload)| body.starts_with(version) && body.len() == version.len() + payload);
+    let known = versions
+        .iter()
+        .any(|(version, payload)| body.starts_with(version) && body.len() == version.len() + payload);
     known && Sha256::digest(Sha256::digest(body))[..4] == check[..]
 }
 

@@ -7,8 +7,8 @@ const BECH32M_CONSTANT: u32 = 0x2BC8_30A3;
 
 /// What stands before the 1, per network; the longest first where one begins another.
 const PARTS: &[&str] = &[
-    "bc", "tb", "ltc", "addr", "stake", "cosmos", "osmo", "juno", "terra", "celestia", "axelar", "inj", "kava", "sei",
-    "thor", "npub",
+    "bc", "tb", "ltc", "addr", "stake", "cosmos", "osmo", "juno", "terra", "celestia", "axelar", "inj",
+    "kava", "sei", "thor", "npub",
 ];
 /// The same of private keys (Nostr).
 const KEY_PARTS: &[&str] = &["nsec"];
@@ -45,7 +45,8 @@ fn checked(token: &[u8], parts: &[&str]) -> Option<bool> {
     let is_mixed = token.iter().any(u8::is_ascii_lowercase) && token.iter().any(u8::is_ascii_uppercase);
     let values = values(&token[part.len() + 1..])?;
     let expanded = part.bytes().map(|byte| byte >> 5).chain([0]).chain(part.bytes().map(|byte| byte & 31));
-    let checksum = expanded.chain(values.iter().copied()).fold(1, |sum, value| polymod(sum, u32::from(value)));
+    let checksum =
+        expanded.chain(values.iter().copied()).fold(1, |sum, value| polymod(sum, u32::from(value)));
     let is_segwit = matches!(*part, "bc" | "tb" | "ltc");
     let expected = if is_segwit && values[0] > 0 { BECH32M_CONSTANT } else { BECH32_CONSTANT };
     Some(!is_mixed && checksum == expected && (!is_segwit || values[0] <= 16))
@@ -67,7 +68,11 @@ pub(crate) fn bitcoin_cash(token: &[u8]) -> Option<bool> {
     let checksum = prefix.chain(values).fold(1u64, |sum, value| {
         let top = sum >> 35;
         let shifted = (sum & 0x07_FFFF_FFFF) << 5 ^ u64::from(value);
-        GENERATOR.iter().enumerate().filter(|(bit, _)| top >> bit & 1 == 1).fold(shifted, |sum, (_, g)| sum ^ g)
+        GENERATOR
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| top >> bit & 1 == 1)
+            .fold(shifted, |sum, (_, g)| sum ^ g)
     });
     Some(checksum == 1)
 }
@@ -100,8 +105,11 @@ pub(crate) fn stellar(token: &[u8]) -> Option<bool> {
 /// CRC-16 with the polynomial of XMODEM.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0u16, |sum, byte| {
-        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
-            if sum & 0x8000 != 0 { sum << 1 ^ 0x1021 } else { sum << 1 }
-        })
+        (0..8).fold(
+            sum ^ u16::from(*byte) << 8,
+            |sum, _| {
+                if sum & 0x8000 != 0 { sum << 1 ^ 0x1021 } else { sum << 1 }
+            },
+        )
     })
 }

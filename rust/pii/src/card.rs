@@ -78,7 +78,9 @@ fn read(text: &[u8], start: usize) -> Option<Number> {
                 found.count += 1;
                 *found.groups.last_mut()? += 1;
             }
-            Some(&byte @ (b' ' | b'-')) if context::digit_at(text, found.end + 1) && found.groups.len() < 5 => {
+            Some(&byte @ (b' ' | b'-'))
+                if context::digit_at(text, found.end + 1) && found.groups.len() < 5 =>
+            {
                 if separator.is_some_and(|known| known != byte) {
                     return Some(found);
                 }

@@ -25,7 +25,10 @@ impl Words {
                 .ok()
         };
         let Some(automaton) = self.automaton.get_or_init(build) else { return false };
-        let near = Input::new(text).span(start.saturating_sub(window)..start);
+        let from = start.saturating_sub(window);
+        // another field of a record, in JSON or CSV, says nothing about this one
+        let from = memchr::memmem::rfind(&text[from..start], b"\",").map_or(from, |at| from + at + 2);
+        let near = Input::new(text).span(from..start);
         automaton.find_overlapping_iter(near).any(|hit| is_whole(text, hit.start(), hit.end()))
     }
 }

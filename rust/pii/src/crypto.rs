@@ -61,9 +61,10 @@ fn ethereum(address: &[u8]) -> Option<bool> {
         return Some(variety >= LEAST_VARIETY);
     }
     let digest = keccak256(&address.to_ascii_lowercase());
-    let is_valid = address.iter().enumerate().filter(|(_, byte)| byte.is_ascii_alphabetic()).all(|(index, byte)| {
-        let nibble = if index % 2 == 0 { digest[index / 2] >> 4 } else { digest[index / 2] & 15 };
-        byte.is_ascii_uppercase() == (nibble >= 8)
-    });
+    let is_valid =
+        address.iter().enumerate().filter(|(_, byte)| byte.is_ascii_alphabetic()).all(|(index, byte)| {
+            let nibble = if index % 2 == 0 { digest[index / 2] >> 4 } else { digest[index / 2] & 15 };
+            byte.is_ascii_uppercase() == (nibble >= 8)
+        });
     Some(is_valid)
 }

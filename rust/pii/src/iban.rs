@@ -109,7 +109,9 @@ pub(crate) fn at(text: &[u8], digits: usize) -> Verdict {
         return Verdict::Nothing;
     }
     let country = [text[start].to_ascii_uppercase(), text[start + 1].to_ascii_uppercase()];
-    let Ok(row) = STRUCTURES.binary_search_by_key(&&country, |(code, _)| code) else { return Verdict::Nothing };
+    let Ok(row) = STRUCTURES.binary_search_by_key(&&country, |(code, _)| code) else {
+        return Verdict::Nothing;
+    };
     let structure = STRUCTURES[row].1;
     let length = HEAD + classes(structure).count();
     let mut number = [0u8; LONGEST];

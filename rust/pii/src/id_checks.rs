@@ -118,8 +118,8 @@ pub(crate) fn es_dni(n: &[u8]) -> bool {
 /// Digits may be written as letters where two people share a code.
 pub(crate) fn it_codice_fiscale(n: &[u8]) -> bool {
     const ODD: [u32; 36] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16,
-        10, 22, 25, 24, 23,
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12,
+        14, 16, 10, 22, 25, 24, 23,
     ];
     const SUBSTITUTES: &[u8; 10] = b"LMNPQRSTUV";
     let digit = |at: usize| match n[at] {
@@ -133,9 +133,18 @@ pub(crate) fn it_codice_fiscale(n: &[u8]) -> bool {
     let day = digits[2] * 10 + digits[3];
     let sum: u32 = values(&n[..15])
         .enumerate()
-        .map(|(index, value)| if index % 2 == 0 { ODD[value as usize] } else if value > 9 { value - 10 } else { value })
+        .map(|(index, value)| {
+            if index % 2 == 0 {
+                ODD[value as usize]
+            } else if value > 9 {
+                value - 10
+            } else {
+                value
+            }
+        })
         .sum();
-    let is_day = is_short_date(digits[0] * 10 + digits[1], month as u64 + 1, if day > 40 { day - 40 } else { day });
+    let is_day =
+        is_short_date(digits[0] * 10 + digits[1], month as u64 + 1, if day > 40 { day - 40 } else { day });
     is_day && u32::from(n[15] - b'A') == sum % 26
 }
 
@@ -197,7 +206,8 @@ pub(crate) fn in_aadhaar(n: &[u8]) -> bool {
 /// The last is a digit or X for ten.
 pub(crate) fn cn_resident_id(n: &[u8]) -> bool {
     let sum = weighted(&n[..17], &[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
-    let is_place = matches!(integer(&n[..2]), 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 71 | 81..=83);
+    let is_place =
+        matches!(integer(&n[..2]), 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 71 | 81..=83);
     let year = integer(&n[6..10]);
     let is_day = (1850..2100).contains(&year) && is_date(year, integer(&n[10..12]), integer(&n[12..14]));
     is_place && is_day && n[17] == b"10X98765432"[(sum % 11) as usize]
@@ -231,7 +241,7 @@ pub(crate) fn fi_hetu(n: &[u8]) -> bool {
     let number = integer(&n[..6]) * 1000 + integer(&rest[..3]);
     is_century
         && is_short_date(year, month, day)
-        && integer(&rest[..3]) >= 2
+        && (2..900).contains(&integer(&rest[..3]))
         && rest[3] == CHECKS[(number % 31) as usize]
 }
 
@@ -248,8 +258,15 @@ pub(crate) fn no_fodselsnummer(n: &[u8]) -> bool {
     let (day, month) = (integer(&n[..2]), integer(&n[2..4]));
     let first = 11 - weighted(&n[..9], &[3, 7, 6, 1, 8, 9, 4, 5, 2]) % 11;
     let second = 11 - weighted(&n[..10], &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-    let is_day = is_short_date(integer(&n[4..6]), month % 40, if day > 40 { day - 40 } else { day });
-    is_day && first % 11 == value(n[9]) && second % 11 == value(n[10])
+    let (year, individual) = (integer(&n[4..6]), integer(&n[6..9]));
+    let is_day = is_short_date(year, month % 40, if day > 40 { day - 40 } else { day });
+    // the individual number says the century
+    let is_century = match individual {
+        0..500 | 900.. => true,
+        500..750 => !(40..54).contains(&year),
+        _ => year < 40,
+    };
+    is_day && is_century && first % 11 == value(n[9]) && second % 11 == value(n[10])
 }
 
 pub(crate) fn au_tfn(n: &[u8]) -> bool {
@@ -264,7 +281,9 @@ pub(crate) fn tr_tckn(n: &[u8]) -> bool {
 }
 
 pub(crate) fn za_id(n: &[u8]) -> bool {
-    is_short_date(integer(&n[..2]), integer(&n[2..4]), integer(&n[4..6])) && matches!(n[10], b'0'..=b'2') && luhn(n)
+    is_short_date(integer(&n[..2]), integer(&n[2..4]), integer(&n[4..6]))
+        && matches!(n[10], b'0'..=b'2')
+        && luhn(n)
 }
 
 /// Letters count as in base 37 with Ñ after N.
@@ -276,9 +295,9 @@ pub(crate) fn mx_curp(n: &[u8]) -> bool {
 }
 
 pub(crate) fn ar_cuit(n: &[u8]) -> bool {
-    let rest = 11 - weighted(&n[..10], &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-    let is_type = matches!(integer(&n[..2]), 20 | 23 | 24 | 27 | 30 | 33 | 34 | 50 | 51 | 55);
-    is_type && if rest == 11 { n[10] == b'0' } else { rest == value(n[10]) }
+    let rest = weighted(&n[..10], &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
+    let is_type = matches!(integer(&n[..2]), 20 | 23..=27 | 30 | 33 | 34 | 50 | 51 | 55);
+    is_type && n[10] == b"09987654321"[rest as usize]
 }
 
 pub(crate) fn cl_rut(n: &[u8]) -> bool {
@@ -307,7 +326,8 @@ pub(crate) fn pt_nif(n: &[u8]) -> bool {
 pub(crate) fn ie_pps(n: &[u8]) -> bool {
     let second = n.get(8).map_or(0, |&byte| if byte == b'W' { 0 } else { u32::from(byte - b'A') + 1 });
     let sum = weighted(&n[..7], &[8, 7, 6, 5, 4, 3, 2]) + 9 * second;
-    n[7] == b"WABCDEFGHIJKLMNOPQRSTUV"[(sum % 23) as usize] && matches!(n.get(8), None | Some(b'A'..=b'I' | b'T' | b'W'))
+    n[7] == b"WABCDEFGHIJKLMNOPQRSTUV"[(sum % 23) as usize]
+        && matches!(n.get(8), None | Some(b'A'..=b'I' | b'T' | b'W'))
 }
 
 pub(crate) fn il_id(n: &[u8]) -> bool {

@@ -54,13 +54,29 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::DeSteuerId,
         shapes: &["ddddddddddd", "dd ddd ddd ddd"],
-        words: Words::new(&["steuer-id", "steuerid", "idnr", "steueridentifikationsnummer", "identifikationsnummer", "steuer-identifikationsnummer", "steuernummer", "tax id"]),
+        words: Words::new(&[
+            "steuer-id",
+            "steuerid",
+            "idnr",
+            "steueridentifikationsnummer",
+            "identifikationsnummer",
+            "steuer-identifikationsnummer",
+            "steuernummer",
+            "tax id",
+        ]),
         check: checks::de_steuer_id,
     },
     Id {
         kind: Kind::FrNir,
         shapes: &["ddddNNddddddddd", "d dd dd NN ddd ddd dd", "d dd dd NN ddd ddd | dd"],
-        words: Words::new(&["nir", "sécurité sociale", "securite sociale", "numéro de sécu", "insee", "n° de sécurité"]),
+        words: Words::new(&[
+            "nir",
+            "sécurité sociale",
+            "securite sociale",
+            "numéro de sécu",
+            "insee",
+            "n° de sécurité",
+        ]),
         check: checks::fr_nir,
     },
     Id {
@@ -84,7 +100,14 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::BeNn,
         shapes: &["dd.dd.dd-ddd.dd", "ddddddddddd", "dd.dd.dd-ddd-dd"],
-        words: Words::new(&["rijksregisternummer", "registre national", "numéro national", "nationaal nummer", "niss", "insz"]),
+        words: Words::new(&[
+            "rijksregisternummer",
+            "registre national",
+            "numéro national",
+            "nationaal nummer",
+            "niss",
+            "insz",
+        ]),
         check: checks::be_nn,
     },
     Id {
@@ -114,7 +137,15 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::CnResidentId,
         shapes: &["dddddddddddddddddN"],
-        words: Words::new(&["身份证", "身份證", "身分证", "公民身份号码", "id card", "identity card", "resident identity"]),
+        words: Words::new(&[
+            "身份证",
+            "身份證",
+            "身分证",
+            "公民身份号码",
+            "id card",
+            "identity card",
+            "resident identity",
+        ]),
         check: checks::cn_resident_id,
     },
     Id {
@@ -138,13 +169,26 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::SePersonnummer,
         shapes: &["dddddd-dddd", "dddddd+dddd", "dddddddd-dddd", "dddddddddddd", "dddddddddd"],
-        words: Words::new(&["personnummer", "personnr", "samordningsnummer", "personal identity number", "personal number"]),
+        words: Words::new(&[
+            "personnummer",
+            "personnr",
+            "samordningsnummer",
+            "personal identity number",
+            "personal number",
+        ]),
         check: checks::se_personnummer,
     },
     Id {
         kind: Kind::NoFodselsnummer,
         shapes: &["dddddd ddddd", "ddddddddddd"],
-        words: Words::new(&["fødselsnummer", "fodselsnummer", "fødselsnr", "personnummer", "d-nummer", "fnr"]),
+        words: Words::new(&[
+            "fødselsnummer",
+            "fodselsnummer",
+            "fødselsnr",
+            "personnummer",
+            "d-nummer",
+            "fnr",
+        ]),
         check: checks::no_fodselsnummer,
     },
     Id {
@@ -192,7 +236,13 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::AtSvnr,
         shapes: &["dddd dddddd", "dddddddddd"],
-        words: Words::new(&["svnr", "sv-nr", "sozialversicherungsnummer", "sv-nummer", "versicherungsnummer"]),
+        words: Words::new(&[
+            "svnr",
+            "sv-nr",
+            "sozialversicherungsnummer",
+            "sv-nummer",
+            "versicherungsnummer",
+        ]),
         check: checks::at_svnr,
     },
     Id {

@@ -79,10 +79,8 @@ pub(crate) fn v4(text: &[u8], start: usize) -> Verdict {
     let dotted = Ipv4Addr::from(octets).to_string();
     let is_placeholder = FINEWEB_ADDRESSES.contains(&dotted.as_str());
     let is_small = || octets.iter().all(|&octet| octet < SMALL) && !is_used_as_address(text, start, end);
-    let is_valid = is_global_v4(octets)
-        && !is_placeholder
-        && !VERSION_WORDS.before(text, start, 10)
-        && !is_small();
+    let is_valid =
+        is_global_v4(octets) && !is_placeholder && !VERSION_WORDS.before(text, start, 10) && !is_small();
     Verdict::checked(is_valid, start..end)
 }
 
@@ -135,7 +133,8 @@ pub(crate) fn v6(text: &[u8], run: Range<usize>) -> Verdict {
         return Verdict::Nothing;
     }
     let written = &text[run.start..end];
-    let Some(address) = std::str::from_utf8(written).ok().and_then(|text| text.parse::<Ipv6Addr>().ok()) else {
+    let Some(address) = std::str::from_utf8(written).ok().and_then(|text| text.parse::<Ipv6Addr>().ok())
+    else {
         return Verdict::Nothing;
     };
     let is_compressed = written.windows(2).any(|pair| pair == b"::");

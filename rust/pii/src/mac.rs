@@ -26,5 +26,7 @@ pub(crate) fn at(text: &[u8], at: usize) -> Verdict {
     let is_uniform = digits().all(|byte| byte.eq_ignore_ascii_case(&body[0]));
     // digits alone are more often a date or a list of numbers
     let has_letter = digits().any(u8::is_ascii_alphabetic);
-    Verdict::checked(!is_uniform && has_letter, start..start + LENGTH)
+    // a first octet that is odd names a group of devices (IEEE 802: multicast)
+    let is_group = (char::from(body[1]).to_digit(16)).is_some_and(|low| low % 2 == 1);
+    Verdict::checked(!is_uniform && has_letter && !is_group, start..start + LENGTH)
 }

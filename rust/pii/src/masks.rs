@@ -29,7 +29,9 @@ pub(crate) fn masks(block: &[u8; BLOCK]) -> Masks {
         let is_mark = (byte == b'@') | (byte == b':') | (byte == b'-');
         let is_letter = (byte | 0x20).wrapping_sub(b'a') < 0x80 - b'a';
         let is_other = (byte.wrapping_sub(b'+') < b':' - b'+') | (byte == b'=');
-        *class = u8::from(is_digit) * DIGIT | u8::from(is_mark) * MARK | u8::from(is_letter | is_other) * TOKEN;
+        *class = (u8::from(is_digit) * DIGIT)
+            | (u8::from(is_mark) * MARK)
+            | (u8::from(is_letter | is_other) * TOKEN);
     }
     let mut found = Masks { digits: 0, marks: 0, tokens: 0 };
     for (index, bytes) in classes.as_chunks::<8>().0.iter().enumerate() {

@@ -23,7 +23,9 @@ impl Candidates {
     fn record(&mut self, kind: Kind, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Nothing => return false,
-            Verdict::NearMiss => self.near_misses[kind as usize] = self.near_misses[kind as usize].saturating_add(1),
+            Verdict::NearMiss => {
+                self.near_misses[kind as usize] = self.near_misses[kind as usize].saturating_add(1)
+            }
             Verdict::Found(span) => self.spans.push(Span { kind, start: span.start, end: span.end }),
         }
         true

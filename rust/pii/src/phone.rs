@@ -66,6 +66,10 @@ fn groups(text: &[u8], start: usize) -> Groups {
     let mut at = start;
     let mut separator = 0;
     loop {
+        // parentheses around an area begin a number: after a whole one they begin the next
+        if text.get(at) == Some(&b'(') && found.digits.len() >= FEWEST_DIGITS {
+            return found;
+        }
         while at < limit && text[at] == b'(' {
             at += 1;
         }
@@ -101,7 +105,7 @@ fn clean_end(text: &[u8], end: usize) -> Option<usize> {
         return Some(end);
     }
     let joined = matches!(text.get(end), Some(b'.' | b'-' | b'/' | b',')) && context::digit_at(text, end + 1);
-    (!context::alnum_at(text, end) && !joined).then_some(end)
+    (!context::alnum_at(text, end) && !joined && text.get(end) != Some(&b'%')).then_some(end)
 }
 
 fn extension(text: &[u8], end: usize) -> Option<usize> {
@@ -158,7 +162,9 @@ pub(crate) fn at(text: &[u8], run: usize) -> Verdict {
             return Verdict::Nothing;
         }
         let separators = || shape[1..].iter().map(|&(_, _, separator)| separator);
-        if (is_named && is_plausible(digits)) || is_telling(digits, sizes, separators, has_parenthesis) {
+        if (is_named && is_plausible(digits) && is_plausibly_grouped(sizes))
+            || is_telling(digits, sizes, separators, has_parenthesis)
+        {
             return Verdict::Found(start..end);
         }
         if is_named {
@@ -202,6 +208,12 @@ fn is_plausible(digits: &[u8]) -> bool {
     let zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
     let varied = digits.iter().any(|digit| *digit != digits[0]);
     (FEWEST_DIGITS..=15).contains(&digits.len()) && zeros < 5 && varied
+}
+
+/// A lone digit is a trunk prefix or a small area; more of them are a list of numbers.
+fn is_plausibly_grouped(sizes: &[usize]) -> bool {
+    let lone = sizes.iter().filter(|&&size| size == 1).count();
+    lone <= 1 && sizes.last() != Some(&1)
 }
 
 /// Day, month and year in any order that puts the year first or last, or two years.

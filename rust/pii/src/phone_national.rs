@@ -16,7 +16,11 @@ const fn shape(sizes: &'static [usize], begins: &'static [&'static str], separat
     Shape { sizes, begins, separators, parenthesis: false }
 }
 
-const fn enclosed(sizes: &'static [usize], begins: &'static [&'static str], separators: &'static [u8]) -> Shape {
+const fn enclosed(
+    sizes: &'static [usize],
+    begins: &'static [&'static str],
+    separators: &'static [u8],
+) -> Shape {
     Shape { sizes, begins, separators, parenthesis: true }
 }
 
@@ -96,8 +100,8 @@ pub(crate) fn is_telling<I: Iterator<Item = u8>>(
         shape.sizes == sizes
             && (has_parenthesis || !shape.parenthesis)
             && (shape.separators.contains(&first) || (has_parenthesis && first == 0))
-            && shape.begins.iter().any(|pattern| begins(pattern))
+            && shape.begins.iter().any(begins)
     };
     let is_varied = digits.iter().any(|digit| *digit != digits[0]);
-    is_american || (is_varied && SHAPES.iter().find(is_listed).is_some())
+    is_american || (is_varied && SHAPES.iter().any(|shape| is_listed(&shape)))
 }

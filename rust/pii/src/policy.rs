@@ -69,8 +69,13 @@ pub fn scrub(text: &str, kinds: Kinds, policy: &Policy) -> (Option<Scrubbed>, Ve
         return (None, near_misses);
     }
     let none = vec![0; Kind::ALL.len()];
-    let mut writer =
-        Writer { policy, counts: none.clone(), numbers: AHashMap::new(), distinct: none, replacements: Vec::new() };
+    let mut writer = Writer {
+        policy,
+        counts: none.clone(),
+        numbers: AHashMap::new(),
+        distinct: none,
+        replacements: Vec::new(),
+    };
     let mut text = text.to_owned();
     for round in 0.. {
         if let ([first, .., last], true) = (spans.as_slice(), round >= ROUNDS) {
@@ -108,7 +113,8 @@ impl Writer<'_> {
                 written.push(moved(old, out.len(), done));
             }
             let inside = std::iter::from_fn(|| earlier.next_if(|old| old.start < span.end));
-            let regained = inside.map(|old| old.removed as isize - (old.end - old.start) as isize).sum::<isize>();
+            let regained =
+                inside.map(|old| old.removed as isize - (old.end - old.start) as isize).sum::<isize>();
             out.push_str(&text[done..span.start]);
             let start = out.len();
             self.replace(span.kind, &text[span.start..span.end], &mut out);

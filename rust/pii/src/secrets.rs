@@ -77,7 +77,8 @@ pub(crate) fn at(text: &[u8], start: usize, form: &SecretForm) -> Verdict {
         return Verdict::Nothing;
     }
     let body = start + form.prefix.len();
-    let length = text[body..].iter().take(form.longest + 1).take_while(|&&byte| form.alphabet.has(byte)).count();
+    let length =
+        text[body..].iter().take(form.longest + 1).take_while(|&&byte| form.alphabet.has(byte)).count();
     let mut end = body + length;
     // a full stop or dash that ends the sentence is not part of a key
     while end > body && !text[end - 1].is_ascii_alphanumeric() && !matches!(text[end - 1], b'_' | b'=') {
@@ -113,6 +114,7 @@ pub(crate) fn telegram(text: &[u8], colon: usize) -> Verdict {
     if !(8..=10).contains(&digits) || !bounded || !is_well_formed {
         return Verdict::Nothing;
     }
-    let has_cases = secret.iter().any(u8::is_ascii_lowercase) && secret.iter().skip(2).any(u8::is_ascii_uppercase);
+    let has_cases =
+        secret.iter().any(u8::is_ascii_lowercase) && secret.iter().skip(2).any(u8::is_ascii_uppercase);
     Verdict::checked(has_cases, start..end)
 }

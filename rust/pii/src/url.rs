@@ -3,6 +3,23 @@
 use crate::verdict::Verdict;
 
 const LONGEST: usize = 256;
+/// What documentation writes where a password would be.
+const PLACEHOLDERS: [&[u8]; 14] = [
+    b"password",
+    b"pass",
+    b"passwd",
+    b"pwd",
+    b"pw",
+    b"secret",
+    b"guest",
+    b"changeme",
+    b"token",
+    b"passphrase",
+    b"yourpassword",
+    b"your_password",
+    b"mypassword",
+    b"my_password",
+];
 
 /// The `user:password` before the `@` at `at`, when `scheme://` stands before it.
 pub(crate) fn at(text: &[u8], at: usize) -> Verdict {
@@ -25,7 +42,8 @@ pub(crate) fn at(text: &[u8], at: usize) -> Verdict {
     let is_template = matches!(first, b'$' | b'{' | b'%' | b'[' | b'(')
         && !password.first_chunk::<3>().is_some_and(is_escape);
     let is_masked = password.iter().all(|&byte| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'_'));
-    Verdict::checked(host && !is_template && !is_masked, start..at)
+    let is_placeholder = PLACEHOLDERS.iter().any(|word| password.eq_ignore_ascii_case(word));
+    Verdict::checked(host && !is_template && !is_masked && !is_placeholder, start..at)
 }
 
 fn is_escape(bytes: &[u8; 3]) -> bool {
