@@ -1,6 +1,6 @@
 //! The real pages of the test data, decoded.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::path::PathBuf;
 
@@ -21,7 +21,6 @@ pub fn data_dir() -> Option<PathBuf> {
 }
 
 /// Text of every page of one file.
-#[allow(dead_code)]
 pub fn pages(file: &std::path::Path) -> Vec<String> {
     let bytes = std::fs::read(file).unwrap();
     let wanted = Selection {
