@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::ops::Index;
 
 pub use attribute::Attr;
-pub(crate) use build::{Builder, Tree};
+pub(crate) use build::Builder;
 pub use limits::{Flags, Limits};
 pub(crate) use node::{Attribute, DECODED, Span};
 pub use node::{Kind, Node};
