@@ -9,8 +9,8 @@
 3. Logistic regression gives one weight to every class name, id, role and element name that occurs on many pages.
 4. Boosted trees of at most eight leaves judge a block by its numbers, among them sums of those weights. They
    are trained on weights fitted without the block's own part of the data, as they will meet unseen pages.
-5. Each quarter of the data is judged by what the other three say, and everything by what everything says: if the two differ much,
-   the tables know pages by heart.
+5. Each quarter of the data is judged by what the other three say, and everything by what everything says: if the
+   two differ much, the tables know pages by heart.
 """
 
 import argparse
@@ -18,14 +18,16 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightgbm
 import numpy as np
 import scipy.optimize
 import scipy.sparse
 from numpy.typing import NDArray
-from operations.scoring import Page, pages, score, word_list, words
 from rapidfuzz.distance import LCSseq
+
+from operations.scoring import Page, pages, score, word_list, words
 
 RUST = Path(__file__).parents[1] / "rust"
 TABLES = RUST / "html" / "src" / "extract"
@@ -89,7 +91,17 @@ def measure(folder: Path) -> Samples:
             files.append(Path(scratch, f"{number}.html"))
             files[-1].write_bytes(page.html)
         (empty := Path(scratch, "weights")).touch()
-        run = ["cargo", "run", "--quiet", "--release", "--package", "curate-html", "--example", "samples", "--"]
+        run = [
+            "cargo",
+            "run",
+            "--quiet",
+            "--release",
+            "--package",
+            "curate-html",
+            "--example",
+            "samples",
+            "--",
+        ]
         subprocess.run([*run, empty, scratch, *files], cwd=RUST, check=True)
         read = lambda name, kind: np.fromfile(Path(scratch, name), dtype=kind)  # noqa: E731
         lines = lambda name: Path(scratch, name).read_text(encoding="utf-8").split("\n")  # noqa: E731
@@ -114,8 +126,8 @@ def measure(folder: Path) -> Samples:
 def labels(samples: Samples) -> NDArray[np.float32]:
     """The share of each block's words that belongs to the main content.
 
-    By the longest common subsequence of the page's words and the annotation's. Annotators moved some passages: a block that occurs once
-    and whose word triples occur in the annotation counts by them.
+    By the longest common subsequence of the page's words and the annotation's. Annotators moved some passages: a
+    block that occurs once and whose word triples occur in the annotation counts by them.
     """
     found = np.zeros(len(samples.page), np.float32)
     for number, page in enumerate(samples.pages):
@@ -218,6 +230,17 @@ PARTS = (0, 1, 2, 3)
 PATH_COLUMNS = ("path.sum", "path.lowest", "path.highest", "path.nearest")
 
 
+@dataclass
+class Node:
+    """A split, or a leaf where it has no children; values in ten-thousandths of a logit."""
+
+    value: int
+    column: str = ""
+    limit: int = 0
+    left: "Node | None" = None
+    right: "Node | None" = None
+
+
 class Fit:
     """Everything that is fitted, for any choice of parts."""
 
@@ -251,23 +274,58 @@ class Fit:
             features[:, samples.columns.index(f"{name}.path_sum")] = np.where(same, evidence[other, 0], -1)
         return features
 
-    def trees(self, parts: tuple[int, ...], columns: list[str], rounds: int = TREES) -> lightgbm.Booster:
-        """Trees from the blocks of `parts`."""
+    def gain(self, columns: list[str]) -> NDArray[np.float64]:
+        """How much each column contributes to trees fitted on everything."""
+        return self._boost(PARTS, columns)[0].feature_importance("gain")
+
+    def _boost(
+        self, parts: tuple[int, ...], columns: list[str]
+    ) -> tuple[lightgbm.Booster, NDArray[np.int32], NDArray[np.bool_]]:
         samples = self.samples
         own = np.isin(samples.part, parts)
-        chosen = [samples.columns.index(name) for name in columns]
-        data = lightgbm.Dataset(
-            self.features(parts, train=True)[own][:, chosen],
-            self.label[own],
-            weight=samples.weight[own],
-            feature_name=columns,
-        )
-        return lightgbm.train(TREE, data, rounds)
+        features = self.features(parts, train=True)[:, [samples.columns.index(name) for name in columns]]
+        weight = samples.weight[own]
+        data = lightgbm.Dataset(features[own], self.label[own], weight=weight, feature_name=columns)
+        return lightgbm.train(TREE, data, TREES), features, own
 
-    def judge(self, booster: lightgbm.Booster, parts: tuple[int, ...], columns: list[str]) -> NDArray[np.float64]:
+    def trees(self, parts: tuple[int, ...], columns: list[str]) -> list[Node]:
+        """Trees from the blocks of `parts`; a split that would leave a side with few pages is undone."""
+        booster, features, own = self._boost(parts, columns)
+        page = self.samples.page
+
+        def prune(node: dict[str, Any], blocks: NDArray[np.int64]) -> Node | None:
+            if len(np.unique(page[blocks])) < LEAST_PAGES:
+                return None
+            if "leaf_value" in node:
+                return Node(round(10_000 * node["leaf_value"]))
+            limit = int(np.floor(node["threshold"]))
+            left = features[blocks, node["split_feature"]] <= limit
+            children = prune(node["left_child"], blocks[left]), prune(node["right_child"], blocks[~left])
+            value = round(10_000 * node["internal_value"])
+            if children[0] is None or children[1] is None:
+                return Node(value)
+            return Node(value, columns[node["split_feature"]], limit, children[0], children[1])
+
+        blocks = np.flatnonzero(own)
+        found = [prune(tree["tree_structure"], blocks) for tree in booster.dump_model()["tree_info"]]
+        return [tree for tree in found if tree is not None]
+
+    def judge(self, trees: list[Node], parts: tuple[int, ...]) -> NDArray[np.float64]:
         """How likely each block is content."""
-        chosen = [self.samples.columns.index(name) for name in columns]
-        return booster.predict(self.features(parts, train=False)[:, chosen])
+        features = self.features(parts, train=False)
+        logit = np.zeros(len(features))
+
+        def walk(node: Node, blocks: NDArray[np.int64]) -> None:
+            if node.left is None or node.right is None:
+                logit[blocks] += node.value / 10_000
+                return
+            left = features[blocks, self.samples.columns.index(node.column)] <= node.limit
+            walk(node.left, blocks[left])
+            walk(node.right, blocks[~left])
+
+        for tree in trees:
+            walk(tree, np.arange(len(features)))
+        return 1 / (1 + np.exp(-logit))
 
     def f1(self, chance: NDArray[np.float64]) -> NDArray[np.float64]:
         """F1 of each page, with the blocks of the highest expected F-measure."""
@@ -294,64 +352,57 @@ def report(name: str, fit: Fit, found: NDArray[np.float64]) -> None:
         print("   ", ", ".join(f"{group} {np.mean(groups[group]):.3f}" for group in sorted(groups)))
 
 
-def table(booster: lightgbm.Booster, fit: Fit, columns: list[str]) -> str:
-    """The trees as the native code reads them.
-
-    Raises:
-        ValueError: a split with fewer than `LEAST_PAGES` pages on one side.
-    """
-    chosen = [fit.samples.columns.index(name) for name in columns]
-    features = fit.features(PARTS, train=True)[:, chosen]
+def table(trees: list[Node]) -> str:
+    """The trees as the native code reads them."""
     lines = ["# Written by benchmarks/fit_extraction.py from WCXB's development pages (CC-BY-4.0).\n"]
-    for tree in booster.dump_model()["tree_info"]:
+    for tree in trees:
         nodes: list[str] = []
         leaves: list[int] = []
 
-        def walk(node: dict, blocks: NDArray[np.int64], nodes=nodes, leaves=leaves) -> int:
-            if len(np.unique(fit.samples.page[blocks])) < LEAST_PAGES:
-                raise ValueError(f"a leaf stands on fewer than {LEAST_PAGES} pages")
-            if "leaf_value" in node:
-                leaves.append(round(10_000 * node["leaf_value"]))
+        def walk(node: Node, nodes: list[str] = nodes, leaves: list[int] = leaves) -> int:
+            if node.left is None or node.right is None:
+                leaves.append(node.value)
                 return -len(leaves)
-            place, limit = len(nodes), int(np.floor(node["threshold"]))
+            place = len(nodes)
             nodes.append("")
-            left = features[blocks, node["split_feature"]] <= limit
-            children = walk(node["left_child"], blocks[left]), walk(node["right_child"], blocks[~left])
-            name = columns[node["split_feature"]]
-            nodes[place] = f"{name}:{limit}:{round(10_000 * node['internal_value'])}:{children[0]}:{children[1]}"
+            left, right = walk(node.left), walk(node.right)
+            nodes[place] = f"{node.column}:{node.limit}:{node.value}:{left}:{right}"
             return place
 
-        walk(tree["tree_structure"], np.arange(len(features)))
+        walk(tree)
         lines.append(" ".join([*nodes, *map(str, leaves)]) + "\n")
     return "".join(lines)
 
 
 def main() -> None:
     """Fits, reports, and writes the tables if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     fit = Fit(measure(arguments.folder))
-    usable = fit.samples.columns
-    gain = fit.trees(PARTS, usable).feature_importance("gain")
-    columns = [usable[index] for index in np.argsort(-gain, kind="stable")[:COLUMNS] if gain[index] > 0]
+    gain = fit.gain(fit.samples.columns)
+    columns = [fit.samples.columns[index] for index in np.argsort(-gain, kind="stable")[:COLUMNS]]
 
     crossed = np.zeros(len(fit.samples.page))
     for part in PARTS:
         others = tuple(other for other in PARTS if other != part)
         own = fit.samples.part == part
-        crossed[own] = fit.judge(fit.trees(others, columns), others, columns)[own]
-    booster = fit.trees(PARTS, columns)
-    cross_validated, seen = fit.f1(crossed), fit.f1(fit.judge(booster, PARTS, columns))
+        crossed[own] = fit.judge(fit.trees(others, columns), others)[own]
+    trees = fit.trees(PARTS, columns)
+    cross_validated, seen = fit.f1(crossed), fit.f1(fit.judge(trees, PARTS))
     report("cross-validated", fit, cross_validated)
     report("on its own data", fit, seen)
     print(f"difference {seen.mean() - cross_validated.mean():.4f}")
 
     if arguments.write:
-        (TABLES / "model.txt").write_text(table(booster, fit, columns), encoding="utf-8")
+        (TABLES / "model.txt").write_text(table(trees), encoding="utf-8")
         weights = fit.tokens.fit(PARTS)
-        rows = sorted((name, weight) for name, weight in zip(fit.samples.tokens, weights, strict=True) if weight)
+        rows = sorted(
+            (name, weight) for name, weight in zip(fit.samples.tokens, weights, strict=True) if weight
+        )
         lines = ["token\tweight in hundredths of a logit; written by benchmarks/fit_extraction.py\n"]
         lines += [f"{name}\t{weight}\n" for name, weight in rows]
         (TABLES / "weights.tsv").write_text("".join(lines), encoding="utf-8")

@@ -67,7 +67,7 @@ def decode_html(payloads: ArrowArray, content_types: ArrowArray, urls: ArrowArra
     """
 
 def extract_html(
-    payloads: ArrowArray, content_types: ArrowArray, urls: ArrowArray, profiles: list[str], format_name: str
+    payloads: ArrowArray, content_types: ArrowArray, urls: ArrowArray, profiles: list[str], output: str
 ) -> ArrowArray:
     """The main content of pages, from one analysis for all profiles.
 
@@ -76,22 +76,25 @@ def extract_html(
         content_types: HTTP Content-Type values, null = unknown.
         urls: their top-level domain helps to guess an encoding, null = unknown.
         profiles: of "precision", "balanced", "recall", "all_text".
-        format_name: "text" or "markdown".
+        output: "text" or "markdown".
 
     Returns:
-        struct of a large_string per profile and `truncated: bool`, which says that a limit on bytes, nodes or blocks cut
-        the page; fields null where the payload is.
+        struct of a large_string per profile and `truncated: bool`, which says that a limit on bytes, nodes or
+        blocks cut the page; fields null where the payload is.
 
     Raises:
         CurateError: the arrays differ in length.
-        ValueError: an unknown profile or format.
+        ValueError: an unknown profile or output.
     """
 
 def explain_html(
     payload: bytes, content_type: str | None, url: str | None, profile_name: str
 ) -> list[dict[str, Any]]:
-    """Each block of a page: `text`, `kept`, `probability` of being content, `path` of elements, and `reasons`: the
-    measurements that moved the judgement most as (name, value, change of the logit).
+    """What happened to each block of a page, and why.
+
+    Returns:
+        per block `text`, `kept`, `probability` of being content, `path` of elements, and `reasons`: the measurements
+        that moved the judgement most, as (name, value, change of the logit).
     """
 
 def page_declarations(payloads: ArrowArray, http_headers: ArrowArray) -> ArrowArray:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -76,7 +77,9 @@ def test_the_library_and_the_stage_agree() -> None:
     html2text = pytest.importorskip("resiliparse.extract.html2text")
     page = PAGE.replace("harbour", "Hafen-Öffnung")
     expected = trafilatura.extract(page, favor_precision=True, include_comments=False)
-    assert ExtractText("trafilatura", profile="precision")(raw(page.encode())).batch["text"].to_pylist() == [expected]
+    assert ExtractText("trafilatura", profile="precision")(raw(page.encode())).batch["text"].to_pylist() == [
+        expected
+    ]
     expected = html2text.extract_plain_text(page, main_content=True, alt_texts=False)
     assert ExtractText("resiliparse")(raw(page.encode())).batch["text"].to_pylist() == [expected]
 
@@ -102,9 +105,7 @@ def test_batches_may_be_cut_anywhere(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ["native", "resiliparse"])
 def test_plain_text_passes_through_decoded(engine: str) -> None:
-    outcome = ExtractText(engine)(
-        raw(b"plain <b> text", b" \n", content_type="Text/Plain; charset=utf-8")
-    )
+    outcome = ExtractText(engine)(raw(b"plain <b> text", b" \n", content_type="Text/Plain; charset=utf-8"))
     assert outcome.batch["text"][0].as_py() == "plain <b> text"
     assert reasons(outcome) == [None, "no_text"]
 
@@ -154,8 +155,8 @@ def test_bad_parameters_and_the_fingerprint() -> None:
         {"cpu_seconds": 0},
         {"max_html_bytes": -1},
         {"engine": "trafilatura", "profile": "all_text"},
-        {"engine": "trafilatura", "format": "markdown"},
-        {"format": "xml"},
+        {"engine": "trafilatura", "output": "markdown"},
+        {"output": "xml"},
         {"comments": True},
     ):
         with pytest.raises(PlanError) as raised:
@@ -184,10 +185,14 @@ def test_declared_reasons() -> None:
 # The native engine.
 
 CHROME = (
-    '<nav class="menu"><ul>' + "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(12)) + "</ul></nav>"
+    '<nav class="menu"><ul>'
+    + "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(12))
+    + "</ul></nav>"
 )
-FOOTER = '<footer><p><a href="/imprint">Imprint</a> | <a href="/privacy">Privacy</a> | © 2026 Example</p></footer>'
-SITE = f"<!doctype html><html><body>{CHROME}<main><article><h1>Winter</h1>{PROSE}</article></main>{FOOTER}</body></html>"
+FOOTER = (
+    '<footer><p><a href="/imprint">Imprint</a> | <a href="/privacy">Privacy</a> | © 2026 Example</p></footer>'
+)
+SITE = f"<!doctype html><body>{CHROME}<main><article><h1>Winter</h1>{PROSE}</article></main>{FOOTER}</body>"
 
 
 def test_navigation_and_footer_are_left_out() -> None:
@@ -202,7 +207,7 @@ def test_profiles_grow() -> None:
         {block["text"] for block in extract_text(SITE, profile=profile, explain=True) if block["kept"]}
         for profile in ("precision", "balanced", "recall", "all_text")
     ]
-    assert all(less <= more for less, more in zip(kept, kept[1:], strict=False))
+    assert all(less <= more for less, more in pairwise(kept))
     assert any("Imprint" in text for text in kept[-1])
     assert "Section 3" in extract_text(SITE, profile="all_text")
 
@@ -224,7 +229,8 @@ STRUCTURE = """<body><article><h2>On <em>nets</em></h2><p>One <b>strong</b> word
 </code></pre>
 <table><tr><th>Boat</th><th>Nets</th></tr><tr><td>Ada</td><td>3</td></tr><tr><td>Bea</td><td></td></tr></table>
 <blockquote>Quoted</blockquote><p>line<br>break</p>
-<p>So <math><semantics><mi>x</mi><annotation encoding="application/x-tex">x_1^2</annotation></semantics></math> holds.</p>
+<p>So
+<math><semantics><mi>x</mi><annotation encoding="application/x-tex">x_1^2</annotation></semantics></math> holds.</p>
 </article></body>"""
 
 
@@ -239,7 +245,7 @@ def test_plain_text_has_one_block_per_line() -> None:
 
 
 def test_markdown_keeps_structure() -> None:
-    assert extract_text(STRUCTURE, profile="all_text", format="markdown").split("\n\n") == [
+    assert extract_text(STRUCTURE, profile="all_text", output="markdown").split("\n\n") == [
         "## On nets",
         r"One **strong** word, one `x*y` and a star \*.",
         "- first\n- second\n  - inner\n1. one\n2. two",
@@ -256,7 +262,7 @@ def test_markdown_keeps_structure() -> None:
 def test_any_text_is_a_page(html: str) -> None:
     text = extract_text(html)
     assert text == extract_text(html.encode("utf-8", "replace").decode(), profile="balanced")
-    assert extract_text(html, format="markdown") is not None
+    assert extract_text(html, output="markdown") is not None
 
 
 WORDS = st.text("abcdefghij", min_size=1, max_size=8)

@@ -77,7 +77,7 @@ class ExtractText(Stage):
         engine: "native", "trafilatura" or "resiliparse".
         profile: "balanced" (the engine's defaults), "precision" (less but surer text, as in FineWeb), "recall",
             or, native only, "all_text" (every block of the page); resiliparse knows "balanced" only.
-        format: "text" (one block per line) or, native only, "markdown".
+        output: "text" (one block per line) or, native only, "markdown".
         comments: readers' comments count as text. The native engine judges them as it judges everything else
             (posts of a forum are content, remarks under an article are not) and has no such switch.
         max_html_bytes: larger payloads are not looked at (trafilatura itself refuses more than 20 MB).
@@ -91,7 +91,7 @@ class ExtractText(Stage):
 
     engine: str = NATIVE
     profile: str = "balanced"
-    format: str = "text"
+    output: str = "text"
     comments: bool = False
     max_html_bytes: int = 20_000_000
     cpu_seconds: float = 20.0
@@ -103,9 +103,9 @@ class ExtractText(Stage):
             known = ", ".join((NATIVE, *_ENGINES))
             raise PlanError(f"unknown extraction engine `{self.engine}`", hint=f"one of: {known}")
         profiles = _NATIVE_PROFILES if self.engine == NATIVE else tuple(_ENGINES[self.engine].profiles)
-        if self.format not in _FORMATS or (self.format == "markdown" and self.engine != NATIVE):
+        if self.output not in _FORMATS or (self.output == "markdown" and self.engine != NATIVE):
             raise PlanError(
-                f"the engine `{self.engine}` writes no `{self.format}`",
+                f"the engine `{self.engine}` writes no `{self.output}`",
                 hint=f"one of: {', '.join(_FORMATS)}; markdown is the native engine's",
             )
         if self.comments and self.engine == NATIVE:
@@ -188,7 +188,7 @@ class ExtractText(Stage):
     ) -> tuple[pa.LargeStringArray, pa.StringArray]:
         plain = _is_plain(content_type)
         pages = pc.if_else(plain, pa.scalar(None, payload.type), payload)
-        answer = pa.array(_native.extract_html(pages, content_type, url, [self.profile], self.format))
+        answer = pa.array(_native.extract_html(pages, content_type, url, [self.profile], self.output))
         texts = pc.struct_field(answer, self.profile)
         if pc.any(plain).as_py():
             texts = pc.if_else(plain, _decode(payload, content_type, url), texts)
@@ -221,7 +221,7 @@ def extract_texts(
     payloads: pa.Array | Iterable[bytes | str | None],
     engine: str = NATIVE,
     profile: str = "balanced",
-    format: str = "text",
+    output: str = "text",
 ) -> pa.LargeStringArray:
     """The main text of each page; null where there is none. `ExtractText` says why.
 
@@ -230,10 +230,10 @@ def extract_texts(
             iterable.
         engine: see `ExtractText`.
         profile: see `ExtractText`.
-        format: see `ExtractText`.
+        output: see `ExtractText`.
 
     Raises:
-        PlanError: an unknown engine, profile or format.
+        PlanError: an unknown engine, profile or output.
     """
     if isinstance(payloads, pa.Array):
         is_text = pa.types.is_string(payloads.type) or pa.types.is_large_string(payloads.type)
@@ -251,8 +251,7 @@ def extract_texts(
             URL: pa.nulls(len(pages), pa.string()),
         }
     )
-    outcome = ExtractText(engine, profile, format)(batch)
-    return pc.if_else(pc.is_null(outcome.reason), outcome.batch[TEXT], pa.scalar(None, pa.large_string()))
+    return _kept_texts(ExtractText(engine, profile, output)(batch))
 
 
 @overload
@@ -261,7 +260,7 @@ def extract_text(
     url: str | None = None,
     engine: str = NATIVE,
     profile: str = "balanced",
-    format: str = "text",
+    output: str = "text",
     *,
     explain: Literal[False] = False,
 ) -> str: ...
@@ -273,7 +272,7 @@ def extract_text(
     url: str | None = None,
     engine: str = NATIVE,
     profile: str = "balanced",
-    format: str = "text",
+    output: str = "text",
     *,
     explain: Literal[True],
 ) -> list[dict[str, Any]]: ...
@@ -284,7 +283,7 @@ def extract_text(
     url: str | None = None,
     engine: str = NATIVE,
     profile: str = "balanced",
-    format: str = "text",
+    output: str = "text",
     *,
     explain: bool = False,
 ) -> str | list[dict[str, Any]]:
@@ -295,18 +294,18 @@ def extract_text(
         url: where it came from; its country helps to guess an undeclared encoding.
         engine: see `ExtractText`.
         profile: see `ExtractText`.
-        format: see `ExtractText`.
+        output: see `ExtractText`.
         explain: give, instead of the text, a dict for every block of the page: its `text`, whether it was `kept`, its
             `probability` of being content (a block is kept if that raises the expected F-measure of the page),
             the `path` of elements to it, and as `reasons` the measurements that moved the probability most:
             (name, value, change in log-odds). Native engine only.
 
     Raises:
-        PlanError: an unknown engine, profile or format, or an engine that cannot explain itself.
+        PlanError: an unknown engine, profile or output, or an engine that cannot explain itself.
     """
     page = html.encode("utf-8", "replace") if isinstance(html, str) else html
     declared = _UTF8 if isinstance(html, str) else None
-    stage = ExtractText(engine, profile, format)
+    stage = ExtractText(engine, profile, output)
     if explain:
         if engine != NATIVE:
             raise PlanError(f"the engine `{engine}` cannot explain itself", hint='take engine="native"')
@@ -318,8 +317,12 @@ def extract_text(
             URL: pa.array([url], pa.string()),
         }
     )
-    outcome = stage(batch)
-    return outcome.batch[TEXT][0].as_py() or "" if outcome.reason[0].as_py() is None else ""
+    return _kept_texts(stage(batch))[0].as_py() or ""
+
+
+def _kept_texts(outcome: Outcome) -> pa.LargeStringArray:
+    """The texts, null where there is a reason."""
+    return pc.if_else(pc.is_null(outcome.reason), outcome.batch[TEXT], pa.scalar(None, pa.large_string()))
 
 
 _UTF8 = "text/html; charset=utf-8"

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 
 use curate_html::extract::fitting::samples;
-use curate_html::tree::{Document, Limits};
+use curate_html::{Document, Limits};
 
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);

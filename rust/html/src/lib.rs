@@ -5,7 +5,7 @@ mod declarations;
 pub mod extract;
 mod parse;
 mod prescan;
-pub mod tree;
+mod tree;
 
 pub use charset::{Decoded, decode, top_level_domain};
 pub use declarations::{Declarations, declarations};

@@ -97,12 +97,12 @@ fn extract_html(
     content_types: PyArray,
     urls: PyArray,
     profiles: Vec<String>,
-    format_name: &str,
+    output: &str,
 ) -> PyResult<PyArray> {
     let (payloads, types, urls) =
         (large_binaries(payloads)?, large_strings(content_types)?, large_strings(urls)?);
     check_lengths(payloads.len(), &[types.len(), urls.len()])?;
-    let format = format(format_name)?;
+    let format = format(output)?;
     let wanted = profiles.iter().map(|name| profile(name)).collect::<PyResult<Vec<_>>>()?;
     let mut texts: Vec<LargeStringBuilder> = wanted.iter().map(|_| LargeStringBuilder::new()).collect();
     let mut truncated = BooleanBuilder::new();
