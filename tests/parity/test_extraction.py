@@ -25,7 +25,7 @@ def pages(folder: Path) -> list[tuple[bytes, str]]:
 
     with (folder / "truth.jsonl.zst").open("rb") as file:
         text = zstandard.ZstdDecompressor().stream_reader(file).read().decode()
-    truth = {row["sha256"]: row["main_content"] or "" for row in map(json.loads, text.splitlines())}
+    truth = {row["sha256"]: row["main_content"] or "" for row in map(json.loads, text.strip().split("\n"))}
     found = []
     for path in sorted(folder.glob("part-*.warc.gz")):
         with path.open("rb") as file:
