@@ -8,6 +8,8 @@ mod attributes;
 mod body;
 mod body_end;
 mod classes;
+#[cfg(test)]
+mod conformance;
 mod construct;
 mod foreign;
 mod formatting;
