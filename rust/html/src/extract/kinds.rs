@@ -38,6 +38,15 @@ fn json_types(json: &str) -> i32 {
     kinds
 }
 
+/// Whether a script holds JSON-LD, in the text node that follows it.
+fn is_linked_data(document: &Document<'_>, script: u32) -> bool {
+    document
+        .attr(script, Attr::Type)
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/ld+json"))
+        && script + 1 < document[script].end
+        && document[script + 1].kind == Kind::Text
+}
+
 /// Kinds that the page declares, as bits.
 pub(crate) fn page_kinds(document: &Document) -> i32 {
     let mut kinds = 0;
@@ -45,15 +54,7 @@ pub(crate) fn page_kinds(document: &Document) -> i32 {
     while node < document.nodes().len() as u32 {
         if document[node].kind == Kind::Element {
             match document[node].tag {
-                Tag::Script
-                    if document
-                        .attr(node, Attr::Type)
-                        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/ld+json")) =>
-                {
-                    if node + 1 < document[node].end && document[node + 1].kind == Kind::Text {
-                        kinds |= json_types(document.text(node + 1));
-                    }
-                }
+                Tag::Script if is_linked_data(document, node) => kinds |= json_types(document.text(node + 1)),
                 Tag::Meta if document.attr(node, Attr::Property) == Some("og:type") => {
                     kinds |= kind_of(document.attr(node, Attr::Content).unwrap_or_default().trim());
                 }
