@@ -26,7 +26,7 @@ pub(super) fn iso_date(text: &str) -> Option<String> {
 }
 
 fn checked(year: u32, month: u32, day: u32) -> Option<(u32, u32, u32)> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         2 => 28 + u32::from(leap),
         4 | 6 | 9 | 11 => 30,
@@ -63,7 +63,7 @@ fn named(text: &str) -> Option<(u32, u32, u32)> {
         } else if word.len() >= 3 {
             let word = word.to_ascii_lowercase();
             let is_month = |name: &&str| name.starts_with(&word) || word == "sept" && **name == *"september";
-            month = month.or(MONTHS.iter().position(|name| is_month(&name)).map(|index| index as u32 + 1));
+            month = month.or(MONTHS.iter().position(|name| is_month(name)).map(|index| index as u32 + 1));
         }
     }
     checked(year?, month?, day?)
