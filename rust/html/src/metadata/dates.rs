@@ -63,7 +63,7 @@ fn named(text: &str) -> Option<(u32, u32, u32)> {
         } else if word.len() >= 3 {
             let word = word.to_ascii_lowercase();
             let is_month = |name: &&str| name.starts_with(&word) || word == "sept" && **name == *"september";
-            month = month.or(MONTHS.iter().position(|name| is_month(name)).map(|index| index as u32 + 1));
+            month = month.or(MONTHS.iter().position(is_month).map(|index| index as u32 + 1));
         }
     }
     checked(year?, month?, day?)
