@@ -1,7 +1,7 @@
 """Parsing of HTML alone: text in memory to a tree.
 
     python parse_html.py FILES --engine curate|resiliparse|lxml [--rounds N]
-    python parse_html.py --hostile [--rounds N]
+    python parse_html.py --hostile [--extract] [--rounds N]
 
 Of several rounds the fastest counts, page by page: other work on the machine only adds to it. Ours is timed inside a
 Rust program, since the tree has no Python face; the others are called from Python, which costs them about a
@@ -87,12 +87,13 @@ def main() -> None:
     parser.add_argument("--engine", default="curate")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--hostile", action="store_true")
+    parser.add_argument("--extract", action="store_true", help="hostile pages: extract their text too")
     arguments = parser.parse_args()
     pattern = Path(arguments.files)
     files = sorted(str(path) for path in pattern.parent.glob(pattern.name))
     if arguments.hostile:
         keep = {"GLIBC_TUNABLES": KEEP_MEMORY} if platform.libc_ver()[0] == "glibc" else {}
-        result = ours(["hostile", str(arguments.rounds)], keep)
+        result = ours(["extract" if arguments.extract else "hostile", str(arguments.rounds)], keep)
     elif arguments.engine == "curate":
         result = ours(["real", str(arguments.rounds), *files], {})
     else:

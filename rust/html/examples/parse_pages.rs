@@ -1,5 +1,5 @@
 //! What parsing costs: `parse_pages real ROUNDS FILE…` parses the pages of WARC files, `parse_pages hostile ROUNDS`
-//! pages made to be expensive, of 10 kB to 10 MB. Prints one line of JSON. Of several rounds the fastest counts, page
+//! pages made to be expensive, of 10 kB to 10 MB, and `parse_pages extract ROUNDS` extracts from those. Prints one line of JSON. Of several rounds the fastest counts, page
 //! by page, since other work on the machine only adds to it.
 
 #[path = "../tests/support/hostile.rs"]
@@ -10,6 +10,7 @@ mod pages;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use curate_html::extract::{Analysis, Format, Profile};
 use curate_html::{Document, Kind, Limits, Tag};
 
 #[allow(clippy::print_stdout)]
@@ -19,17 +20,27 @@ fn main() {
     let rounds = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let json = match mode.as_str() {
         "real" => real(rounds, &arguments.collect::<Vec<_>>()),
-        "hostile" => hostile(rounds),
-        _ => "usage: parse_pages real ROUNDS FILE… | hostile ROUNDS".to_owned(),
+        "hostile" => hostile(rounds, parse),
+        "extract" => hostile(rounds, extract),
+        _ => "usage: parse_pages real ROUNDS FILE… | hostile ROUNDS | extract ROUNDS".to_owned(),
     };
     println!("{json}");
 }
 
+fn parse(page: &str) {
+    black_box(Document::parse(black_box(page), &Limits::default()));
+}
+
+fn extract(page: &str) {
+    let document = Document::parse(black_box(page), &Limits::default());
+    black_box(Analysis::of(&document).text(Profile::Balanced, Format::Text));
+}
+
 /// Time of the fastest round.
-fn fastest(rounds: usize, page: &str) -> Duration {
+fn fastest(rounds: usize, page: &str, work: fn(&str)) -> Duration {
     let time = |_| {
         let start = Instant::now();
-        black_box(Document::parse(black_box(page), &Limits::default()));
+        work(page);
         start.elapsed()
     };
     (0..rounds).map(time).min().unwrap_or_default()
@@ -43,7 +54,7 @@ fn real(rounds: usize, files: &[String]) -> String {
         let document = Document::parse(&page, &Limits::default());
         let is_link = |node: &&curate_html::Node| node.tag == Tag::A && node.kind == Kind::Element;
         links += document.nodes().iter().filter(is_link).count();
-        times.push(fastest(rounds, &page));
+        times.push(fastest(rounds, &page, parse));
     }
     let seconds = times.iter().sum::<Duration>().as_secs_f64();
     format!(
@@ -55,14 +66,14 @@ fn real(rounds: usize, files: &[String]) -> String {
 
 /// The longest time per byte, and the largest factor between the sizes of one pattern beyond what a microsecond per
 /// page or so explains.
-fn hostile(rounds: usize) -> String {
+fn hostile(rounds: usize, work: fn(&str)) -> String {
     let (mut slowest, mut growth) = ((0.0, ""), (0.0, ""));
     for &pattern in hostile::PATTERNS {
         let cost = |exponent| {
             let page = hostile::page(pattern, 10usize.pow(exponent));
             // Smaller pages are parsed more often, so that each size has its fair chance of an undisturbed moment.
             let rounds = rounds * 10usize.pow(7 - exponent).min(100);
-            fastest(rounds, &page).as_secs_f64() * 1e9 / page.len() as f64
+            fastest(rounds, &page, work).as_secs_f64() * 1e9 / page.len() as f64
         };
         let costs: Vec<f64> = (4..8).map(cost).collect();
         let larger = costs[1..].iter().copied().fold(0.0, f64::max);
