@@ -3,7 +3,7 @@
 use ahash::AHashMap;
 
 use crate::error::Error;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Splitter};
 
 /// How often each piece occurs. Counts of parts of a corpus add up to the counts of the whole.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,12 @@ impl Counts {
 
     /// Counts the pieces of a text.
     pub fn count(&mut self, pattern: &Pattern, text: &str) -> Result<(), Error> {
-        pattern.split(text, |piece| self.add(piece, 1))
+        Splitter::default().split(pattern, text, |mut start, ends| {
+            for &end in ends {
+                self.add(&text.as_bytes()[start..end], 1);
+                start = end;
+            }
+        })
     }
 
     /// Adds `count` occurrences of a piece; an empty piece or a count of 0 adds nothing.

@@ -9,9 +9,6 @@ use crate::error::Error;
 use crate::pattern::Pattern;
 use crate::tokenizer::{Merge, Parts, Tokenizer};
 
-/// A key of our own in the model, ignored by `tokenizers`: ranks as in tiktoken.
-const RANK_BY_PRODUCT: &str = "rank_by_product";
-
 impl Tokenizer {
     /// Reads a `tokenizer.json` that is byte-level BPE; anything else is refused, never approximated.
     pub fn from_json(data: &[u8]) -> Result<Self, Error> {
@@ -28,7 +25,6 @@ impl Tokenizer {
             added,
             merges,
             whole_pieces: is_true(&model["ignore_merges"]),
-            rank_by_product: is_true(&model[RANK_BY_PRODUCT]),
             post_processor: root["post_processor"].clone(),
         })
     }
@@ -48,14 +44,11 @@ impl Tokenizer {
         let merges: Vec<_> =
             self.merges.iter().map(|m| json!([self.spelled(m.0), self.spelled(m.1)])).collect();
         let added: Vec<_> = self.added.iter().map(write_added).collect();
-        let mut model = json!({
+        let model = json!({
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
             "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-            "ignore_merges": self.whole.is_some(), "vocab": vocab, "merges": merges,
+            "ignore_merges": self.whole_pieces, "vocab": vocab, "merges": merges,
         });
-        if self.rank_by_product {
-            model[RANK_BY_PRODUCT] = json!(true);
-        }
         let root = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
             "normalizer": if self.nfc { json!({"type": "NFC"}) } else { Value::Null },
@@ -119,17 +112,26 @@ fn read_pattern(given: &Value) -> Result<Pattern, Error> {
         let plain = step["type"] == "ByteLevel" && step["add_prefix_space"].as_bool() == Some(false);
         plain.then(|| step["use_regex"].as_bool().unwrap_or(true))
     };
-    if let Some(true) = byte_level(given) {
-        return Pattern::new("gpt2");
+    match byte_level(given) {
+        Some(true) => return Pattern::new("gpt2"),
+        Some(false) => return Pattern::sequence(&[]),
+        None => {}
     }
-    let Some([split, last]) = given["pretokenizers"].as_array().map(Vec::as_slice) else {
+    let steps = given["pretokenizers"].as_array().filter(|_| given["type"] == "Sequence");
+    let Some((last, splits)) = steps.and_then(|steps| steps.split_last()) else {
         return Err(refuse());
     };
-    let isolated = split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
-    if given["type"] != "Sequence" || !isolated || byte_level(last) != Some(false) {
+    if byte_level(last) != Some(false) {
         return Err(refuse());
     }
-    split["pattern"]["Regex"].as_str().ok_or_else(refuse).and_then(Pattern::new)
+    let regex = |split: &Value| {
+        let isolated = split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
+        let literal = split["pattern"]["String"].as_str().map(|text| fancy_regex::escape(text).into_owned());
+        let regex = split["pattern"]["Regex"].as_str().map(str::to_owned).or(literal);
+        regex.filter(|_| isolated).ok_or_else(refuse)
+    };
+    let regexes = splits.iter().map(regex).collect::<Result<Vec<_>, _>>()?;
+    Pattern::sequence(&regexes.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn byte_level_step(use_regex: bool) -> Value {
@@ -137,13 +139,15 @@ fn byte_level_step(use_regex: bool) -> Value {
 }
 
 fn write_pattern(pattern: &Pattern) -> Value {
-    if pattern.name() == "gpt2" {
+    if pattern.name() == Some("gpt2") {
         return byte_level_step(true);
     }
-    let split = json!({
-        "type": "Split", "pattern": {"Regex": pattern.regex()}, "behavior": "Isolated", "invert": false,
-    });
-    json!({"type": "Sequence", "pretokenizers": [split, byte_level_step(false)]})
+    let split = |regex: &str| {
+        json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false})
+    };
+    let mut steps: Vec<Value> = pattern.regexes().into_iter().map(split).collect();
+    steps.push(byte_level_step(false));
+    json!({"type": "Sequence", "pretokenizers": steps})
 }
 
 type Vocab<'a> = AHashMap<&'a str, u32>;

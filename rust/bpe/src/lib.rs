@@ -4,14 +4,20 @@
 //! those of `tokenizers` for a `tokenizer.json` and those of `tiktoken` for a `.tiktoken` file.
 
 mod added;
+mod bitmap;
 mod byte_level;
 mod cache;
+mod characters;
 mod classes;
 mod counts;
+mod deepseek;
 mod encode;
 mod error;
+mod huge;
 mod json;
 mod merge;
+mod merges;
+mod pairs;
 mod pattern;
 mod sample;
 mod scan;
@@ -24,7 +30,7 @@ pub use classes::UNICODE_VERSION;
 pub use counts::Counts;
 pub use encode::Encoder;
 pub use error::Error;
-pub use pattern::Pattern;
+pub use pattern::{Pattern, Splitter};
 pub use sample::in_sample;
 pub use tokenizer::Tokenizer;
 pub use train::{Params, train};

@@ -12,7 +12,7 @@ use crate::pattern::Pattern;
 use crate::tokenizer::Tokenizer;
 
 /// What training may do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Params {
     /// Size of the vocabulary, special tokens and the 256 bytes included.
     pub vocab_size: usize,
