@@ -25,8 +25,12 @@ pub(crate) struct Block {
     pub upper: u64,
     /// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
     pub lower: u64,
-    /// Bytes outside ASCII, while a block is made.
-    high: u64,
+    /// U+0020
+    pub blank: u64,
+    /// The apostrophe U+0027.
+    pub quote: u64,
+    /// Bytes outside ASCII.
+    pub high: u64,
 }
 
 /// The classes of a text.
@@ -56,6 +60,7 @@ impl Bitmap {
         last[..rest.len()].copy_from_slice(rest);
         let mut block = ascii(&last);
         block.space &= (1 << rest.len()) - 1;
+        block.blank &= block.space;
         if block.high | carry.high != 0 {
             beyond_ascii(classes, text, chunks.len() * WIDTH, &mut block, carry);
         }
@@ -67,6 +72,12 @@ impl Bitmap {
     /// Gives back the memory of a very long text.
     pub(crate) fn shrink(&mut self) {
         self.blocks.shrink_to(1 << 12);
+    }
+
+    /// The classes of the bytes from `64 * number` on.
+    #[inline]
+    pub(crate) fn block(&self, number: usize) -> &Block {
+        &self.blocks[number]
     }
 
     /// The 64 bits of a class from `at` on; `at` may be up to 64 bytes behind the text.
@@ -147,9 +158,11 @@ impl Block {
         self.lower |= more.lower;
     }
 
-    /// From masks of ASCII bytes; `lower_bit` is bit 5 of each byte, which tells the case of a letter.
+    /// From masks of ASCII bytes: letters, bit 5 of each byte, which tells the case of a letter, numbers, spaces,
+    /// newlines, blanks, apostrophes, and the bytes that are not ASCII.
     #[inline]
-    fn of(letter: u64, lower_bit: u64, number: u64, space: u64, newline: u64, high: u64) -> Self {
+    fn of(masks: [u64; 8]) -> Self {
+        let [letter, lower_bit, number, space, newline, blank, quote, high] = masks;
         Self {
             letter,
             number,
@@ -158,6 +171,8 @@ impl Block {
             other: !(letter | number | space | high),
             upper: letter & !lower_bit,
             lower: letter & lower_bit,
+            blank,
+            quote,
             high,
         }
     }
@@ -185,7 +200,7 @@ fn ascii_by_sse2(bytes: &[u8; WIDTH]) -> Block {
         let above = _mm_sub_epi8(v, all(first));
         _mm_cmpeq_epi8(_mm_min_epu8(above, all(last - first)), above)
     };
-    let mut masks = [0u64; 6];
+    let mut masks = [0u64; 8];
     let (quarters, _) = bytes.as_chunks::<16>();
     for (number, quarter) in quarters.iter().enumerate() {
         let [low, high] = [0, 8].map(|at| {
@@ -195,20 +210,22 @@ fn ascii_by_sse2(bytes: &[u8; WIDTH]) -> Block {
         });
         let v = _mm_set_epi64x(high, low);
         let newline = _mm_or_si128(_mm_cmpeq_epi8(v, all(b'\n')), _mm_cmpeq_epi8(v, all(b'\r')));
+        let blank = _mm_cmpeq_epi8(v, all(b' '));
         let found = [
             within(_mm_or_si128(v, all(0x20)), b'a', b'z'),
             _mm_slli_epi16::<2>(v),
             within(v, b'0', b'9'),
-            _mm_or_si128(within(v, b'\t', b'\r'), _mm_cmpeq_epi8(v, all(b' '))),
+            _mm_or_si128(within(v, b'\t', b'\r'), blank),
             newline,
+            blank,
+            _mm_cmpeq_epi8(v, all(b'\'')),
             v,
         ];
         for (mask, found) in masks.iter_mut().zip(found) {
             *mask |= u64::from(_mm_movemask_epi8(found).cast_unsigned()) << (16 * number);
         }
     }
-    let [letter, lower_bit, number, space, newline, high] = masks;
-    Block::of(letter, lower_bit, number, space, newline, high)
+    Block::of(masks)
 }
 
 /// The classes of the ASCII bytes of a block.
@@ -223,22 +240,25 @@ fn ascii_by_bytes(bytes: &[u8; WIDTH]) -> Block {
     let mask = |is: fn(u8) -> bool| {
         bytes.iter().enumerate().fold(0, |mask, (at, &byte)| mask | u64::from(is(byte)) << at)
     };
-    Block::of(
+    Block::of([
         mask(|byte| byte.is_ascii_alphabetic()),
         mask(|byte| byte & 0x20 != 0),
         mask(|byte| byte.is_ascii_digit()),
         mask(|byte| matches!(byte, b'\t'..=b'\r' | b' ')),
         mask(|byte| matches!(byte, b'\n' | b'\r')),
+        mask(|byte| byte == b' '),
+        mask(|byte| byte == b'\''),
         mask(|byte| byte >= 0x80),
-    )
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn bits(block: &Block) -> [u64; 7] {
-        [block.letter, block.number, block.space, block.newline, block.other, block.upper, block.lower]
+    fn bits(block: &Block) -> [u64; 10] {
+        let Block { letter, number, space, newline, other, upper, lower, blank, quote, high } = *block;
+        [letter, number, space, newline, other, upper, lower, blank, quote, high]
     }
 
     #[test]

@@ -13,9 +13,9 @@ const LONGEST: usize = 256;
 /// Most ids of an entry.
 const IDS: usize = 4;
 const SETS_LOG2: u32 = 18;
-const LONG_LOG2: u32 = 16;
+const LONG_LOG2: u32 = 17;
 /// Ids and bytes kept beside the tables; when they are full, everything learned is forgotten.
-const ARENA: usize = 1 << 22;
+const ARENA: usize = 1 << 23;
 
 /// Of an entry, the first id with the number of ids above it.
 const COUNT_SHIFT: u32 = 28;

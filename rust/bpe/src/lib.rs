@@ -5,6 +5,7 @@
 
 mod added;
 mod bitmap;
+mod boundaries;
 mod byte_level;
 mod cache;
 mod characters;

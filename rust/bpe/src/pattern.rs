@@ -3,6 +3,7 @@
 use fancy_regex::{Regex, RegexBuilder};
 
 use crate::bitmap::Bitmap;
+use crate::boundaries::{self, Rules};
 use crate::deepseek;
 use crate::error::Error;
 use crate::scan::Scanner;
@@ -223,10 +224,23 @@ impl Splitter {
             self.ends.clear();
             let scanner = Scanner::new(window, &self.map);
             let ends = &mut self.ends;
+            let keep = |end: usize| {
+                if end <= sure {
+                    ends.push(start + end);
+                }
+                end <= sure
+            };
             match kind {
-                Kind::Cl100k { digits } => walk(start, window.len(), sure, ends, |at| scanner.cl100k(at, digits)),
-                Kind::O200k { digits } => walk(start, window.len(), sure, ends, |at| scanner.o200k(at, digits)),
-                Kind::Gpt2 | Kind::DeepSeek => walk(start, window.len(), sure, ends, |at| scanner.gpt2(at)),
+                Kind::Cl100k { digits: 3 } => {
+                    boundaries::walk(&scanner, Rules::Cl100k { digits: 3 }, keep, |at| scanner.cl100k(at, 3));
+                }
+                Kind::Cl100k { digits } => {
+                    boundaries::walk(&scanner, Rules::Cl100k { digits }, keep, |at| scanner.cl100k(at, digits));
+                }
+                Kind::O200k { digits } => walk(window.len(), keep, |at| scanner.o200k(at, digits)),
+                Kind::Gpt2 | Kind::DeepSeek => {
+                    boundaries::walk(&scanner, Rules::Gpt2, keep, |at| scanner.gpt2(at));
+                }
             }
             match self.ends.last() {
                 Some(&end) => {
@@ -241,14 +255,13 @@ impl Splitter {
 }
 
 #[inline(always)]
-fn walk(offset: usize, length: usize, sure: usize, ends: &mut Vec<usize>, next: impl Fn(usize) -> usize) {
+fn walk(length: usize, mut each: impl FnMut(usize) -> bool, next: impl Fn(usize) -> usize) {
     let mut at = 0;
     while at < length {
         at = next(at);
-        if at > sure {
+        if !each(at) {
             return;
         }
-        ends.push(offset + at);
     }
 }
 
@@ -354,6 +367,40 @@ mod tests {
             let text = text.concat();
             for (pattern, oracle) in ORACLES.iter() {
                 prop_assert_eq!(pieces(pattern, &text), pieces(oracle, &text));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn texts_of_many_blocks_split_as_the_regex_does(text in prop::collection::vec(
+            prop_oneof![
+                8 => "[ ]?[a-zA-Z]{1,9}",
+                3 => "[ \\n\\t\\r]{1,4}",
+                2 => "[ ]?[0-9]{1,5}",
+                2 => "[ ]?[.,!'\"(-]{1,3}",
+                1 => "'(s|t|re|ve|m|ll|d|S|LL|x|\u{17F})[a-z]{0,2}",
+                1 => "[ ]?[éßжя漢か]{1,4}",
+                1 => "[“”—、。\u{A0}\u{3000}٣½😀\u{301}]",
+                1 => "[ ]{30,140}|[a]{60,140}|[!]{60,140}|[\n]{60,140}|[1]{60,140}",
+            ],
+            0..200,
+        )) {
+            let text = text.concat();
+            for (pattern, oracle) in ORACLES.iter() {
+                prop_assert_eq!(pieces(pattern, &text), pieces(oracle, &text));
+            }
+        }
+    }
+
+    #[test]
+    fn windows_do_not_show() {
+        let unit = "the cat's 123 \n\n  sat,\u{A0}  on «la» table...  1234567 ";
+        for extra in 0..40 {
+            let text = format!("{}{}", "x".repeat(extra), unit.repeat(2 * WINDOW / unit.len()));
+            for (pattern, oracle) in ORACLES.iter().take(5) {
+                assert_eq!(pieces(pattern, &text), pieces(oracle, &text));
             }
         }
     }

@@ -5,8 +5,8 @@
 use crate::bitmap::{Bitmap, Block};
 
 pub(crate) struct Scanner<'t> {
-    bytes: &'t [u8],
-    map: &'t Bitmap,
+    pub bytes: &'t [u8],
+    pub map: &'t Bitmap,
 }
 
 /// ASCII characters that cl100k joins to the letters behind them whatever comes before; the apostrophe may
@@ -46,7 +46,7 @@ fn lower(block: &Block) -> u64 {
 
 /// Length in bytes of the character that starts with `lead`.
 #[inline]
-fn length(lead: u8) -> usize {
+pub(crate) fn length(lead: u8) -> usize {
     match lead {
         ..0x80 => 1,
         ..0xE0 => 2,
@@ -82,7 +82,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// `'s|'t|'re|'ve|'m|'ll|'d` at `at`; with `fold` in any case, and long s (U+017F) is an s.
-    fn contraction(&self, at: usize, fold: bool) -> Option<usize> {
+    pub(crate) fn contraction(&self, at: usize, fold: bool) -> Option<usize> {
         if self.bytes.get(at) != Some(&b'\'') {
             return None;
         }
