@@ -32,7 +32,7 @@ fn main() {
         let mut e = Encoder::new(&t);
         for w in [&mut cold, &mut warm] {
             let s = cpu();
-            let mut out = Vec::new();
+            let mut out = Vec::new(); reserve(&mut out, total / 2);
             for d in &docs { e.encode(&t, &p, d, &mut out).unwrap(); }
             *w = w.min(cpu() - s);
             n = out.len();

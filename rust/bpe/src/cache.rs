@@ -12,7 +12,9 @@ pub(crate) const KEY_BYTES: usize = 15;
 const LONGEST: usize = 256;
 /// Most ids of an entry.
 const IDS: usize = 4;
+/// Sets of the table of all pieces, and of the small one in front of it that stays in the second-level cache.
 const SETS_LOG2: u32 = 18;
+const NEAR_LOG2: u32 = 12;
 const LONG_LOG2: u32 = 17;
 /// Ids and bytes kept beside the tables; when they are full, everything learned is forgotten.
 const ARENA: usize = 1 << 23;
@@ -37,28 +39,33 @@ struct Set {
     entries: [Entry; 2],
 }
 
-/// The table alone, without what stands in an arena: filled once with a vocabulary.
+/// Pieces of up to fifteen bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Table(Huge<Set>);
+pub(crate) struct Table {
+    sets: Huge<Set>,
+    shift: u32,
+}
 
 impl Table {
+    /// A table for a vocabulary and what is learned.
     pub(crate) fn new() -> Self {
-        Self(Huge::new(1 << SETS_LOG2, Set::default()))
+        Self::of(SETS_LOG2)
     }
 
-    /// Where a key stands, if anywhere.
+    fn of(log2: u32) -> Self {
+        Self { sets: Huge::new(1 << log2, Set::default()), shift: 64 - log2 }
+    }
+
+    /// Where a key stands, if anywhere, by its hash.
     #[inline]
-    pub(crate) fn set(key: Key) -> usize {
-        let (low, high) = (key as u64, (key >> 64) as u64);
-        let product =
-            u128::from(low ^ 0x9E37_79B9_7F4A_7C15) * u128::from(high ^ 0xD6E8_FEB8_6659_FD93);
-        ((product as u64 ^ (product >> 64) as u64) >> (64 - SETS_LOG2)) as usize
+    fn set(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
     }
 
     /// What is remembered of `key`, else [`NOTHING`]; without a branch, so that many look-ups overlap.
     #[inline]
-    pub(crate) fn get(&self, key: Key, set: usize) -> Entry {
-        let set = &self.0.as_slice()[set];
+    pub(crate) fn get(&self, key: Key) -> Entry {
+        let set = &self.sets.as_slice()[self.set(hash(key))];
         let second = set.keys[1] == key;
         let mut entry = set.entries[usize::from(second)];
         if !(second | (set.keys[0] == key)) {
@@ -67,10 +74,10 @@ impl Table {
         entry
     }
 
-    /// Starts fetching a set.
+    /// Starts fetching what `get` will look at.
     #[inline]
-    pub(crate) fn prefetch(&self, set: usize) {
-        self.0.prefetch(set);
+    pub(crate) fn prefetch(&self, key: Key) {
+        self.sets.prefetch(self.set(hash(key)));
     }
 
     pub(crate) fn put(&mut self, key: Key, ids: &[u32]) {
@@ -79,8 +86,10 @@ impl Table {
         }
     }
 
-    fn insert(&mut self, key: Key, entry: Entry) {
-        let set = &mut self.0.as_mut_slice()[Self::set(key)];
+    #[inline]
+    pub(crate) fn insert(&mut self, key: Key, entry: Entry) {
+        let at = self.set(hash(key));
+        let set = &mut self.sets.as_mut_slice()[at];
         if set.keys[0] != key {
             set.keys[1] = set.keys[0];
             set.entries[1] = set.entries[0];
@@ -88,6 +97,13 @@ impl Table {
         set.keys[0] = key;
         set.entries[0] = entry;
     }
+}
+
+#[inline]
+fn hash(key: Key) -> u64 {
+    let (low, high) = (key as u64, (key >> 64) as u64);
+    let product = u128::from(low ^ 0x9E37_79B9_7F4A_7C15) * u128::from(high ^ 0xD6E8_FEB8_6659_FD93);
+    product as u64 ^ (product >> 64) as u64
 }
 
 fn inline(ids: &[u32]) -> Option<Entry> {
@@ -121,8 +137,19 @@ pub(crate) fn key(text: &[u8], start: usize, end: usize) -> Key {
         Some(bytes) => bytes.try_into().unwrap_or_default(),
         None => padded(&text[start..end]),
     };
-    u128::from_le_bytes(bytes) & (u128::MAX >> (128 - 8 * length)) | (length as u128) << (8 * KEY_BYTES)
+    u128::from_le_bytes(bytes) & MASKS[length].0 | MASKS[length].1
 }
+
+/// The bytes of a piece of each length, and the length above them.
+const MASKS: [(u128, u128); KEY_BYTES + 1] = {
+    let mut masks = [(0, 0); KEY_BYTES + 1];
+    let mut length = 1;
+    while length <= KEY_BYTES {
+        masks[length] = (u128::MAX >> (128 - 8 * length), (length as u128) << (8 * KEY_BYTES));
+        length += 1;
+    }
+    masks
+};
 
 #[cold]
 fn padded(piece: &[u8]) -> [u8; 16] {
@@ -140,9 +167,11 @@ struct LongSlot {
     count: u16,
 }
 
-/// A table, longer pieces, and the ids that do not fit an entry.
+/// Tables, longer pieces, and the ids that do not fit an entry.
 #[derive(Debug)]
 pub(crate) struct Cache {
+    /// The youngest pieces.
+    pub near: Table,
     pub table: Table,
     long: Vec<LongSlot>,
     bytes: Vec<u8>,
@@ -151,7 +180,8 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn new(table: Table) -> Self {
-        Self { table, long: vec![LongSlot::default(); 1 << LONG_LOG2], bytes: Vec::new(), ids: Vec::new() }
+        let near = Table::of(NEAR_LOG2);
+        Self { near, table, long: vec![LongSlot::default(); 1 << LONG_LOG2], bytes: Vec::new(), ids: Vec::new() }
     }
 
     /// The ids of an entry that `unpack` could not tell.
@@ -184,6 +214,7 @@ impl Cache {
         let entry = inline(ids).unwrap_or_else(|| self.keep(ids));
         if key != 0 {
             self.table.insert(key, entry);
+            self.near.insert(key, entry);
         } else if let Some((place, hash)) = Self::place(piece) {
             let [_, at, count, _] = if entry[0] >> COUNT_SHIFT == IN_ARENA { entry } else { self.keep(ids) };
             self.long[place] = LongSlot {
@@ -212,7 +243,8 @@ impl Cache {
 
     /// Back to a table as it was before any text.
     pub(crate) fn forget(&mut self, table: &Table) {
-        self.table.0.as_mut_slice().copy_from_slice(table.0.as_slice());
+        self.near.sets.as_mut_slice().fill(Set::default());
+        self.table.sets.as_mut_slice().copy_from_slice(table.sets.as_slice());
         self.long.fill(LongSlot::default());
         self.bytes.clear();
         self.ids.clear();
@@ -231,7 +263,7 @@ mod tests {
     }
 
     fn get(table: &Table, piece: &[u8]) -> Entry {
-        table.get(key_of(piece), Table::set(key_of(piece)))
+        table.get(key_of(piece))
     }
 
     #[test]
@@ -278,17 +310,17 @@ mod tests {
     #[test]
     fn a_set_keeps_its_two_youngest() {
         let mut table = Table::new();
-        let home = Table::set(key_of(b"x"));
+        let home = table.set(hash(key_of(b"x")));
         let same: Vec<Key> = (0u32..)
             .map(|n| key_of(&n.to_le_bytes()))
-            .filter(|&key| Table::set(key) == home)
+            .filter(|&key| table.set(hash(key)) == home)
             .take(3)
             .collect();
         for (id, &key) in same.iter().enumerate() {
             table.put(key, &[id as u32]);
             table.put(key, &[id as u32]);
         }
-        let found: Vec<_> = same.iter().map(|&key| unpack(table.get(key, Table::set(key))).map(|(ids, _)| ids[0])).collect();
+        let found: Vec<_> = same.iter().map(|&key| unpack(table.get(key)).map(|(ids, _)| ids[0])).collect();
         assert_eq!(found, [None, Some(1), Some(2)]);
     }
 }

@@ -21,7 +21,8 @@ pub struct Encoder {
     scratch: Scratch,
     splitter: Splitter,
     found: Vec<Found>,
-    /// Numbers of the pieces that are new.
+    /// Numbers of the pieces that are not near, and of those that are new.
+    far: Vec<usize>,
     new: Vec<usize>,
 }
 
@@ -40,6 +41,7 @@ impl Encoder {
             scratch: Scratch::default(),
             splitter: Splitter::default(),
             found: Vec::new(),
+            far: Vec::new(),
             new: Vec::new(),
         }
     }
@@ -115,31 +117,44 @@ impl Encoder {
 
     /// Fills `found` and `new`.
     fn look_up(&mut self, text: &[u8], start: usize, ends: &[usize]) {
-        self.found.clear();
-        self.new.clear();
-        let mut keys = [(0, 0); AHEAD];
-        let (mut from, mut begin) = (start, start);
-        for group in ends.chunks(AHEAD) {
-            for (slot, &end) in keys.iter_mut().zip(group) {
-                let key = key(text, from, end);
-                let set = Table::set(key);
-                self.cache.table.prefetch(set);
-                *slot = (key, set);
-                from = end;
+        let Self { cache, found, far, new, .. } = self;
+        let mut from = start;
+        found.clear();
+        found.extend(ends.iter().map(|&end| {
+            let key = key(text, from, end);
+            from = end;
+            Found { key, entry: cache.near.get(key) }
+        }));
+        // Counting instead of branching: nobody can foretell which pieces are near.
+        far.resize(ends.len(), 0);
+        let mut count = 0;
+        for (number, piece) in found.iter().enumerate() {
+            far[count] = number;
+            count += usize::from(is_nothing(piece.entry));
+        }
+        new.clear();
+        for group in far[..count].chunks(AHEAD) {
+            for &number in group {
+                cache.table.prefetch(found[number].key);
             }
-            for (&(key, set), &end) in keys.iter().zip(group) {
-                let mut entry = self.cache.table.get(key, set);
-                if is_nothing(entry) {
-                    match Cache::place(&text[begin..end]).filter(|_| key == 0) {
-                        Some(place) => entry = self.cache.get_long(place, &text[begin..end]),
-                        None => {}
+            for &number in group {
+                let Found { key, mut entry } = found[number];
+                if key == 0 {
+                    let from = if number == 0 { start } else { ends[number - 1] };
+                    let piece = &text[from..ends[number]];
+                    if let Some(place) = Cache::place(piece) {
+                        entry = cache.get_long(place, piece);
                     }
-                    if is_nothing(entry) {
-                        self.new.push(self.found.len());
+                } else {
+                    entry = cache.table.get(key);
+                    if !is_nothing(entry) {
+                        cache.near.insert(key, entry);
                     }
                 }
-                self.found.push(Found { key, entry });
-                begin = end;
+                found[number].entry = entry;
+                if is_nothing(entry) {
+                    new.push(number);
+                }
             }
         }
     }

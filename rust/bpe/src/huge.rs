@@ -60,6 +60,17 @@ impl<T: Copy> Clone for Huge<T> {
     }
 }
 
+/// Makes room for `more` items, in huge pages where there are many: what is appended a little at a time is
+/// otherwise a page fault every few kilobytes.
+pub fn reserve<T>(items: &mut Vec<T>, more: usize) {
+    items.reserve(more);
+    let start = (items.as_ptr() as usize + size_of_val(items.as_slice())).next_multiple_of(PAGE);
+    let end = items.as_ptr() as usize + items.capacity() * size_of::<T>();
+    if end > start {
+        ask(start, end - start);
+    }
+}
+
 /// Asks for huge pages in a stretch of memory that starts at a multiple of their size.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]

@@ -31,6 +31,7 @@ pub use classes::UNICODE_VERSION;
 pub use counts::Counts;
 pub use encode::Encoder;
 pub use error::Error;
+pub use huge::reserve;
 pub use pattern::{Pattern, Splitter};
 pub use sample::in_sample;
 pub use tokenizer::Tokenizer;

@@ -9,7 +9,7 @@ use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Int32Array, ListArray, UInt16Array, UInt32Array};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::Field;
-use curate_bpe::{Allowed, Counts, Encoder, Error, Params, Pattern, Policy, Tokenizer, in_sample, train};
+use curate_bpe::{Allowed, Counts, Encoder, Error, Params, Pattern, Policy, Tokenizer, in_sample, reserve, train};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
@@ -56,7 +56,8 @@ impl BpeTokenizer {
     ) -> PyResult<()> {
         let texts = large_strings(texts)?;
         let policy = self.policy(allowed_special)?;
-        let mut encoder = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let encoder = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut encoder = encoder.unwrap_or_else(|| Encoder::new(&self.inner));
         let mut ids = Vec::new();
         let mut fault = None;
         let done = for_each_row(py, texts.len(), |row| {
@@ -106,8 +107,12 @@ impl BpeTokenizer {
     }
 
     #[getter]
-    fn pattern(&self) -> &str {
-        self.inner.pattern().name()
+    fn pattern(&self) -> Vec<String> {
+        let pattern = self.inner.pattern();
+        match pattern.name() {
+            Some(name) => vec![name.to_owned()],
+            None => pattern.regexes().into_iter().map(str::to_owned).collect(),
+        }
     }
 
     #[getter]
@@ -138,6 +143,8 @@ impl BpeTokenizer {
             return Err(to_py_error("ids above 65535 do not fit 16 bits"));
         }
         let (mut offsets, mut narrow, mut full) = (vec![0i32], Vec::<u16>::new(), Vec::<u32>::new());
+        let expected = bytes(&texts)? / 3;
+        if wide { reserve(&mut full, expected) } else { reserve(&mut narrow, expected) }
         self.for_each_text(py, texts, allowed_special, |ids| {
             ids.extend(last);
             if wide {
