@@ -18,6 +18,7 @@ mod huge;
 mod json;
 mod merge;
 mod merges;
+mod pair_counts;
 mod pairs;
 mod pattern;
 mod sample;
