@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::added::{Part, Policy};
-use crate::cache::{Cache, Entry, Key, Table, is_nothing, key, unpack};
+use crate::cache::{Cache, Entry, Key, is_nothing, key, unpack};
 use crate::error::Error;
 use crate::merge::Scratch;
 use crate::pattern::Splitter;
@@ -55,20 +55,63 @@ impl Encoder {
         out: &mut Vec<u32>,
     ) -> Result<(), Error> {
         policy.raw.cut(text, |part| match part {
-            Part::Token(id) => {
+            Part::Token(id, _) => {
                 out.push(id);
                 Ok(())
             }
             Part::Text(text) => {
                 let text = normalize(tokenizer, text);
                 policy.normalized.cut(&text, |part| match part {
-                    Part::Token(id) => {
+                    Part::Token(id, _) => {
                         out.push(id);
                         Ok(())
+                    }
+                    Part::Text(text) if tokenizer.prefix_space && !text.starts_with(' ') => {
+                        self.encode_text(tokenizer, &format!(" {text}"), out)
                     }
                     Part::Text(text) => self.encode_text(tokenizer, text, out),
                 })
             }
+        })
+    }
+
+    /// As `encode`; also appends where in `text` each id ends, in bytes. A token starts where the one before
+    /// ends. Fails where the tokenizer changes texts before it encodes them.
+    pub fn encode_with_ends(
+        &mut self,
+        tokenizer: &Tokenizer,
+        policy: &Policy,
+        text: &str,
+        out: &mut Vec<u32>,
+        ends: &mut Vec<usize>,
+    ) -> Result<(), Error> {
+        if !tokenizer.keeps_text() {
+            return Err(Error::Unsupported(
+                "no offsets: this tokenizer normalizes texts or puts a blank before them".to_owned(),
+            ));
+        }
+        let mut at = 0;
+        let mut each = |part: Part<'_>| {
+            match part {
+                Part::Token(id, taken) => {
+                    out.push(id);
+                    at += taken.len();
+                    ends.push(at);
+                }
+                Part::Text(text) => {
+                    let first = out.len();
+                    self.encode_text(tokenizer, text, out)?;
+                    for &id in &out[first..] {
+                        at += tokenizer.token(id).map_or(0, <[u8]>::len);
+                        ends.push(at);
+                    }
+                }
+            }
+            Ok(())
+        };
+        policy.raw.cut(text, |part| match part {
+            Part::Text(text) => policy.normalized.cut(text, &mut each),
+            token @ Part::Token(..) => each(token),
         })
     }
 

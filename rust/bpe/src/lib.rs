@@ -36,4 +36,4 @@ pub use huge::reserve;
 pub use pattern::{Pattern, Splitter};
 pub use sample::in_sample;
 pub use tokenizer::Tokenizer;
-pub use train::{Params, train};
+pub use train::{Params, train, train_sizes};

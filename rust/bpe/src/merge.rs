@@ -166,11 +166,6 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// Appends the ids of one piece, which is not empty.
-    pub(crate) fn merge(&mut self, merges: &Merges, piece: &[u8], out: &mut Vec<u32>) {
-        self.merge_all(merges, std::iter::once((0, piece)), |_, ids| out.extend_from_slice(ids));
-    }
-
     /// Merges pieces that are not empty; calls `each` with the tag and the ids of each, in any order.
     pub(crate) fn merge_all<'t>(
         &mut self,
@@ -387,14 +382,14 @@ mod tests {
                 scratch.medium(merges, &first, &mut medium);
                 proptest::prop_assert_eq!(&medium, &long);
             }
-            scratch.merge(merges, piece.as_bytes(), &mut found);
+            scratch.merge_all(merges, [(0, piece.as_bytes())].into_iter(), |_, ids| found = ids.to_vec());
             proptest::prop_assert_eq!(&found, &long);
             let mut parts = vec![Vec::new(); piece.chars().count()];
             let tails = piece.char_indices().map(|(at, _)| piece[at..].as_bytes()).enumerate();
             scratch.merge_all(merges, tails, |tag, ids| parts[tag].extend_from_slice(ids));
             for (part, (at, _)) in parts.iter().zip(piece.char_indices()) {
-                found.clear();
-                scratch.merge(merges, &piece.as_bytes()[at..], &mut found);
+                let alone = [(0, &piece.as_bytes()[at..])].into_iter();
+                scratch.merge_all(merges, alone, |_, ids| found = ids.to_vec());
                 proptest::prop_assert_eq!(part, &found);
             }
             proptest::prop_assert_eq!(tokenizer.decode(&long).unwrap(), piece.as_bytes());

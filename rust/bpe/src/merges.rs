@@ -84,6 +84,17 @@ impl Merges {
         self.ids[number as usize]
     }
 
+    /// Whether these are the merges that are used, as (left, right, product) by id.
+    pub(crate) fn is_of(&self, merges: &[(u32, u32, u32)]) -> bool {
+        let number: AHashMap<u32, u32> = self.ids.iter().copied().zip(0..).collect();
+        let same = |(rank, merge): (usize, &(u32, u32, u32))| {
+            let [left, right, product] = [merge.0, merge.1, merge.2].map(|id| number.get(&id));
+            left.zip(right).is_some_and(|(&left, &right)| self.rank(left, right) as usize == rank)
+                && product.is_some_and(|&product| product == BYTES + rank as u32)
+        };
+        self.ids.len() == BYTES as usize + merges.len() && merges.iter().enumerate().all(same)
+    }
+
     /// Appends what merging starts from: bytes, and characters that always become one token.
     pub(crate) fn start(&self, piece: &[u8], out: &mut Vec<u32>) {
         if self.characters.is_empty() || piece.is_ascii() {

@@ -22,8 +22,10 @@ impl Tokenizer {
             if line.is_empty() {
                 continue;
             }
+            let entry = parse(line)
+                .filter(|entry| entry.0.len() <= LONGEST_TOKEN);
             let entry =
-                parse(line).ok_or_else(|| Error::Malformed(format!("line {} of the ranks", number + 1)))?;
+                entry.ok_or_else(|| Error::Malformed(format!("line {} of the ranks", number + 1)))?;
             vocab.push(entry);
         }
         let ids: AHashMap<&[u8], u32> = vocab.iter().map(|(bytes, id)| (&bytes[..], *id)).collect();
@@ -31,15 +33,11 @@ impl Tokenizer {
             return Err(Error::Malformed("a token is given twice".to_owned()));
         }
         let merges = used_splits(&vocab, &ids)?;
-        let added = specials.iter().map(|(content, id)| AddedToken {
-            id: *id,
-            content: content.clone(),
-            special: true,
-            normalized: false,
-        });
+        let added = specials.iter().map(|(content, id)| AddedToken::special(content, *id));
         Self::new(Parts {
             pattern,
             nfc: false,
+            prefix_space: false,
             added: added.collect(),
             merges,
             whole_pieces: true,
@@ -49,11 +47,41 @@ impl Tokenizer {
     }
 }
 
+/// Bytes of the longest token that is read: finding its last merge is quadratic.
+pub(crate) const LONGEST_TOKEN: usize = 1024;
+
 fn parse(line: &[u8]) -> Option<(Vec<u8>, u32)> {
     let space = line.iter().position(|&byte| byte == b' ')?;
     let bytes = STANDARD.decode(&line[..space]).ok()?;
     let id = std::str::from_utf8(&line[space + 1..]).ok()?.parse().ok()?;
     Some((bytes, id))
+}
+
+impl Tokenizer {
+    /// Writes a `.tiktoken` file: ordinary tokens alone, since the format has no place for a pattern, for
+    /// special tokens, for normalization or for merges that are not told by the ranks.
+    pub fn to_tiktoken(&self) -> Result<Vec<u8>, Error> {
+        if self.nfc || self.prefix_space {
+            return Err(Error::Unsupported("a .tiktoken file cannot ask for changes of the text".to_owned()));
+        }
+        let vocab: Vec<(Vec<u8>, u32)> = (0u32..)
+            .zip(&self.tokens)
+            .filter_map(|(id, token)| Some((token.as_ref()?.to_vec(), id)))
+            .collect();
+        let ids: AHashMap<&[u8], u32> = vocab.iter().map(|(bytes, id)| (&bytes[..], *id)).collect();
+        let by_ranks = used_splits(&vocab, &ids)?;
+        let reached = vocab.iter().filter(|(bytes, _)| bytes.len() > 1).count() == by_ranks.len();
+        if !(self.merging.is_of(&by_ranks) && (reached || self.whole_pieces)) {
+            return Err(Error::Unsupported(
+                "the merges of this tokenizer do not follow from the order of its tokens".to_owned(),
+            ));
+        }
+        let mut out = Vec::new();
+        for (bytes, id) in &vocab {
+            out.extend_from_slice(format!("{} {id}\n", STANDARD.encode(bytes)).as_bytes());
+        }
+        Ok(out)
+    }
 }
 
 /// One merge per token that merging reaches, by rank.

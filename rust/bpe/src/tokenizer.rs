@@ -23,6 +23,8 @@ pub struct Tokenizer {
     pub(crate) pattern: Pattern,
     /// Whether text is brought to Unicode NFC first.
     pub(crate) nfc: bool,
+    /// Whether text that does not begin with a blank gets one.
+    pub(crate) prefix_space: bool,
     /// Bytes of each token that merges or whole pieces may produce, by id.
     pub(crate) tokens: Vec<Option<Box<[u8]>>>,
     /// Sorted by id.
@@ -46,6 +48,7 @@ pub(crate) type Merge = (u32, u32, u32);
 pub(crate) struct Parts {
     pub pattern: Pattern,
     pub nfc: bool,
+    pub prefix_space: bool,
     /// Ordinary tokens.
     pub vocab: Vec<(Vec<u8>, u32)>,
     pub added: Vec<AddedToken>,
@@ -56,7 +59,7 @@ pub(crate) struct Parts {
 
 impl Tokenizer {
     pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
-        let Parts { pattern, nfc, vocab, mut added, merges, whole_pieces, post_processor } =
+        let Parts { pattern, nfc, prefix_space, vocab, mut added, merges, whole_pieces, post_processor } =
             parts;
         let highest = vocab.iter().map(|entry| entry.1).chain(added.iter().map(|token| token.id)).max();
         let size = highest.map_or(0, |id| id as usize + 1);
@@ -101,6 +104,7 @@ impl Tokenizer {
         Ok(Self {
             pattern,
             nfc,
+            prefix_space,
             tokens,
             added,
             merges,
@@ -129,15 +133,11 @@ impl Tokenizer {
             vocab.push((product, id));
             listed.push((left, right, id));
         }
-        let added = specials.iter().zip(0..).map(|(content, id)| AddedToken {
-            id,
-            content: content.clone(),
-            special: true,
-            normalized: false,
-        });
+        let added = specials.iter().zip(0..).map(|(content, id)| AddedToken::special(content, id));
         Self::new(Parts {
             pattern,
             nfc: false,
+            prefix_space: false,
             vocab,
             added: added.collect(),
             merges: listed,
@@ -182,6 +182,39 @@ impl Tokenizer {
     /// All tokens beside the merges, by id.
     pub fn added_tokens(&self) -> &[AddedToken] {
         &self.added
+    }
+
+    /// Whether ids tell where their text stands: nothing is normalized and nothing put in.
+    pub(crate) fn keeps_text(&self) -> bool {
+        !self.nfc && !self.prefix_space
+    }
+
+    /// How many of `ids` to keep so that at most `limit` are left and the text ends between two characters.
+    pub fn fitting(&self, ids: &[u32], limit: usize) -> usize {
+        let mut kept = limit.min(ids.len());
+        let inside = |id: u32| {
+            let token = self.tokens.get(id as usize).and_then(Option::as_deref);
+            token.is_some_and(|bytes| bytes[0] & 0xC0 == 0x80)
+        };
+        while kept > 0 && kept < ids.len() && inside(ids[kept]) {
+            kept -= 1;
+        }
+        kept
+    }
+
+    /// The bytes of an ordinary token.
+    pub fn token(&self, id: u32) -> Option<&[u8]> {
+        self.tokens.get(id as usize)?.as_deref()
+    }
+
+    /// Ordinary tokens that no text encodes to as a piece of its own, in the order of ids.
+    pub fn unreachable(&self) -> Vec<u32> {
+        if self.whole_pieces {
+            return Vec::new();
+        }
+        let mut found: Vec<u32> = unreached(&self.tokens, &self.merging).into_values().collect();
+        found.sort_unstable();
+        found
     }
 
     /// The id of a token by its text: an added token, else an ordinary one.

@@ -32,10 +32,28 @@ pub struct Params {
 /// `BpeTrainer`: counts do not overflow at 2^31, and a merge that would spell a special token is skipped
 /// instead of sharing its id, so that no text can encode to a special token.
 pub fn train(counts: &Counts, pattern: Pattern, params: &Params) -> Result<Tokenizer, Error> {
-    check(params)?;
-    let mut learner = Learner::new(counts, params)?;
-    let merges = learner.learn(params);
-    Tokenizer::from_merges(pattern, &params.special_tokens, &merges)
+    let mut found = train_sizes(counts, &pattern, params, &[params.vocab_size])?;
+    found.pop().ok_or_else(|| Error::Parameter("no vocabulary size".to_owned()))
+}
+
+/// Learns once, for the largest size, and returns a tokenizer of each: merges do not depend on how many follow.
+/// The size in `params` is ignored.
+pub fn train_sizes(
+    counts: &Counts,
+    pattern: &Pattern,
+    params: &Params,
+    sizes: &[usize],
+) -> Result<Vec<Tokenizer>, Error> {
+    let sized = |vocab_size: usize| Params { vocab_size, ..params.clone() };
+    sizes.iter().try_for_each(|&size| check(&sized(size)))?;
+    let largest = sized(sizes.iter().copied().max().unwrap_or(0));
+    let merges = if sizes.is_empty() { Vec::new() } else { Learner::new(counts, &largest)?.learn(&largest) };
+    let fixed = ALPHABET.len() + params.special_tokens.len();
+    let cut = |&size: &usize| {
+        let merges = &merges[..merges.len().min(size - fixed)];
+        Tokenizer::from_merges(pattern.clone(), &params.special_tokens, merges)
+    };
+    sizes.iter().map(cut).collect()
 }
 
 fn check(params: &Params) -> Result<(), Error> {
