@@ -35,12 +35,17 @@ impl Merges {
     ) -> Self {
         let ranks: AHashMap<(u32, u32), usize> =
             merges.iter().enumerate().map(|(rank, &(left, right, _))| ((left, right), rank)).collect();
+        let mut made_by = vec![0u32; tokens.len()];
+        for &(_, _, product) in merges {
+            made_by[product as usize] = made_by[product as usize].saturating_add(1);
+        }
         let used = merges.iter().enumerate().filter(|&(rank, &(left, right, product))| {
-            ranks[&(left, right)] == rank
-                && tokens[product as usize].as_deref().is_some_and(|bytes| {
-                    // Two bytes merge by one pair alone.
-                    bytes.len() == 2 || last_merge(byte_ids, merges, &ranks, bytes) == Some(rank)
-                })
+            // One that is alone does no harm, used or not.
+            made_by[product as usize] == 1
+                || ranks[&(left, right)] == rank
+                    && tokens[product as usize]
+                        .as_deref()
+                        .is_some_and(|bytes| last_merge(byte_ids, merges, &ranks, bytes) == Some(rank))
         });
         let used: Vec<(u32, u32, u32)> = used.map(|(_, &merge)| merge).collect();
         let mut ids = byte_ids.to_vec();
