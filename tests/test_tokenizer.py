@@ -257,7 +257,9 @@ def test_offsets_cover_special_tokens_and_need_unchanged_text(trained: Tokenizer
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])), budget=st.integers(0, 12))
-def test_a_budget_keeps_whole_characters_and_as_many_as_fit(trained: Tokenizer, text: str, budget: int) -> None:
+def test_a_budget_keeps_whole_characters_and_as_many_as_fit(
+    trained: Tokenizer, text: str, budget: int
+) -> None:
     ids = trained.encode(text)
     kept = trained.encode(text, max_tokens=budget)
     assert kept.tolist() == ids[: len(kept)].tolist()
@@ -341,7 +343,9 @@ def test_balanced_counts_give_small_languages_their_merges() -> None:
 def test_digits_are_grouped() -> None:
     for digits in (1, 2, 3):
         tokenizer = Tokenizer.train(["1234567 " * 9], 400, pattern="cl100k", digits=digits)
-        assert max(len(token or b"") for token in tokenizer.tokens() if token and token[:1].isdigit()) == digits
+        assert (
+            max(len(token or b"") for token in tokenizer.tokens() if token and token[:1].isdigit()) == digits
+        )
     with pytest.raises(CurateError, match="digits"):
         Tokenizer.train(["1"], 300, digits=4)
 

@@ -157,6 +157,40 @@ def train(folder: str, steps: int, out: str | None) -> int:
 
 
 @command_line.group()
+def tokenizer() -> None:
+    """Look at tokenizers."""
+
+
+@tokenizer.command("report")
+@click.argument("paths", nargs=-1, required=True, metavar="TOKENIZER...")
+@click.option("--text", "text_files", multiple=True, required=True, help="JSONL file with `text` and `lang`.")
+@click.option("--pattern", default="cl100k", show_default=True, help="Pattern of .tiktoken files.")
+@click.option("--plot", "picture", help="Write bytes per token as an SVG picture.")
+@click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Texts per language.")
+def report_tokenizers(
+    paths: tuple[str, ...], text_files: tuple[str, ...], pattern: str, picture: str | None, limit: int
+) -> int:
+    """Compare tokenizers (tokenizer.json or .tiktoken) on held-out text."""
+    from curate.tokenizer import Tokenizer
+    from curate.tokenizer_report import plot, read_texts, table
+    from curate.tokenizer_report import report as measure
+
+    texts = read_texts(text_files, limit)
+    reports = []
+    for path in paths:
+        ranks = ".tiktoken" in Path(path).name
+        loaded = Tokenizer.from_tiktoken(path, pattern) if ranks else Tokenizer.load(path)
+        reports.append(measure(path, loaded, texts))
+    print(table(reports))
+    for one in reports:
+        for number, why in list(one.suspicious.items())[:20]:
+            print(f"{one.name}: id {number} {why}")
+    if picture:
+        Path(picture).write_text(plot(reports), encoding="utf-8")
+    return 0
+
+
+@command_line.group()
 def assets() -> None:
     """Models and lists that curate uses; nothing else ever downloads."""
 

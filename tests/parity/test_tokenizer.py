@@ -228,14 +228,17 @@ def test_composed_text_equals_tokenizers_where_the_file_asks_for_it(gpt2: tuple[
 
 
 @pytest.mark.parametrize(
-    "option", [{}, {"lstrip": True}, {"rstrip": True}, {"lstrip": True, "rstrip": True}, {"single_word": True}]
+    "option",
+    [{}, {"lstrip": True}, {"rstrip": True}, {"lstrip": True, "rstrip": True}, {"single_word": True}],
 )
 @given(parts=st.lists(st.sampled_from(["<m>", " ", "a", "_", "\n", "\u3000", "é", "."]), max_size=10))
 def test_added_tokens_equal_tokenizers(option: dict[str, bool], parts: list[str]) -> None:
     theirs = theirs_of(option)
     ours = Tokenizer.from_bytes(theirs.to_str().encode())
     text = "".join(parts)
-    assert ours.encode(text, allowed_special="all").tolist() == theirs.encode(text, add_special_tokens=False).ids
+    assert (
+        ours.encode(text, allowed_special="all").tolist() == theirs.encode(text, add_special_tokens=False).ids
+    )
 
 
 @cache

@@ -43,22 +43,23 @@ impl AddedToken {
 
 /// `\w` of regular expressions.
 fn is_word(c: char) -> bool {
-    static CLASS: LazyLock<Option<ClassUnicode>> = LazyLock::new(|| {
-        match regex_syntax::parse(r"\w").map(regex_syntax::hir::Hir::into_kind) {
+    static CLASS: LazyLock<Option<ClassUnicode>> =
+        LazyLock::new(|| match regex_syntax::parse(r"\w").map(regex_syntax::hir::Hir::into_kind) {
             Ok(HirKind::Class(Class::Unicode(class))) => Some(class),
             _ => None,
-        }
-    });
+        });
     let ranges = CLASS.as_ref().map_or(&[][..], ClassUnicode::ranges);
-    ranges.binary_search_by(|range| {
-        if range.end() < c {
-            std::cmp::Ordering::Less
-        } else if range.start() > c {
-            std::cmp::Ordering::Greater
-        } else {
-            std::cmp::Ordering::Equal
-        }
-    }).is_ok()
+    ranges
+        .binary_search_by(|range| {
+            if range.end() < c {
+                std::cmp::Ordering::Less
+            } else if range.start() > c {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        })
+        .is_ok()
 }
 
 /// Which special tokens a text may spell.

@@ -148,17 +148,19 @@ fn starts(
             let ends = behind.wrapping_add(white) & !white & newline;
             let ends = if behind == 0 { 0 } else { ends };
             let crossing = white >> 63 & after.space | (before.space & !before.newline) >> 63 & space;
-            let run = |class: fn(&Block) -> u64, back: u32| class(block) << back | class(before) >> (64 - back);
+            let run =
+                |class: fn(&Block) -> u64, back: u32| class(block) << back | class(before) >> (64 - back);
             let long = match digits {
                 1 => 0,
                 2 => number & number_before & run(|b| b.number, 2),
                 _ => number & number_before & run(|b| b.number, 2) & run(|b| b.number, 3),
             };
-            let plain = letter & !previous(|b| b.letter) & !(space_before & !newline_before) & !(joined as u64)
-                | if digits == 1 { number } else { number & !number_before }
-                | own
-                | newline & (previous(|b| b.letter) | number_before)
-                | white & (!space_before | newline_before | last_space);
+            let plain =
+                letter & !previous(|b| b.letter) & !(space_before & !newline_before) & !(joined as u64)
+                    | if digits == 1 { number } else { number & !number_before }
+                    | own
+                    | newline & (previous(|b| b.letter) | number_before)
+                    | white & (!space_before | newline_before | last_space);
             (plain, rare | ends | crossing & 1 | long)
         }
     };

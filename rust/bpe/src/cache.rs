@@ -181,7 +181,13 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn new(table: Table) -> Self {
         let near = Table::of(NEAR_LOG2);
-        Self { near, table, long: vec![LongSlot::default(); 1 << LONG_LOG2], bytes: Vec::new(), ids: Vec::new() }
+        Self {
+            near,
+            table,
+            long: vec![LongSlot::default(); 1 << LONG_LOG2],
+            bytes: Vec::new(),
+            ids: Vec::new(),
+        }
     }
 
     /// The ids of an entry that `unpack` could not tell.

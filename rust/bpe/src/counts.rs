@@ -5,7 +5,8 @@ use ahash::AHashMap;
 use crate::cache::{Key, hash, key};
 use crate::error::Error;
 use crate::huge::Huge;
-use crate::pattern::{Pattern, Splitter};
+use crate::pattern::Pattern;
+use crate::split::Splitter;
 
 /// Pieces whose slots are fetched before the first is used.
 const AHEAD: usize = 32;

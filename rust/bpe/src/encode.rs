@@ -8,7 +8,7 @@ use crate::added::{Part, Policy};
 use crate::cache::{Cache, Entry, Key, is_nothing, key, unpack};
 use crate::error::Error;
 use crate::merge::Scratch;
-use crate::pattern::Splitter;
+use crate::split::Splitter;
 use crate::tokenizer::Tokenizer;
 
 /// The entries of this many pieces are asked for before the first is used.

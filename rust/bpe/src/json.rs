@@ -130,7 +130,8 @@ fn read_pattern(given: &Value) -> Result<(Pattern, bool), Error> {
         return Err(refuse());
     }
     let regex = |split: &Value| {
-        let isolated = split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
+        let isolated =
+            split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
         let literal = split["pattern"]["String"].as_str().map(|text| fancy_regex::escape(text).into_owned());
         let regex = split["pattern"]["Regex"].as_str().map(str::to_owned).or(literal);
         regex.filter(|_| isolated).ok_or_else(refuse)
@@ -150,9 +151,7 @@ fn write_pattern(pattern: &Pattern, prefix_space: bool) -> Value {
     if pattern.regexes().is_empty() {
         return byte_level_step(false, prefix_space);
     }
-    let split = |regex: &str| {
-        json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false})
-    };
+    let split = |regex: &str| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
     let mut steps: Vec<Value> = pattern.regexes().into_iter().map(split).collect();
     steps.push(byte_level_step(false, false));
     json!({"type": "Sequence", "pretokenizers": steps})

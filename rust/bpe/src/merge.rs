@@ -54,14 +54,8 @@ struct Lane {
 }
 
 impl Lane {
-    const EMPTY: Self = Self {
-        symbols: [0; SHORT],
-        ranks: [NOTHING; SHORT],
-        starts: 0,
-        width: 8,
-        merged: None,
-        tag: 0,
-    };
+    const EMPTY: Self =
+        Self { symbols: [0; SHORT], ranks: [NOTHING; SHORT], starts: 0, width: 8, merged: None, tag: 0 };
 
     fn load(&mut self, merges: &Merges, first: &[u32], piece: &[u8], tag: usize) {
         let last = first.len() - 1;
@@ -385,7 +379,7 @@ mod tests {
             scratch.merge_all(merges, [(0, piece.as_bytes())].into_iter(), |_, ids| found = ids.to_vec());
             proptest::prop_assert_eq!(&found, &long);
             let mut parts = vec![Vec::new(); piece.chars().count()];
-            let tails = piece.char_indices().map(|(at, _)| piece[at..].as_bytes()).enumerate();
+            let tails = piece.char_indices().map(|(at, _)| &piece.as_bytes()[at..]).enumerate();
             scratch.merge_all(merges, tails, |tag, ids| parts[tag].extend_from_slice(ids));
             for (part, (at, _)) in parts.iter().zip(piece.char_indices()) {
                 let alone = [(0, &piece.as_bytes()[at..])].into_iter();

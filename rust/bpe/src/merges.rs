@@ -59,8 +59,9 @@ impl Merges {
             .zip(0..used.len() as u32)
             .map(|(&(left, right, _), rank)| (inner[left as usize], inner[right as usize], rank));
         let pairs = Pairs::new(ranked.clone());
-        let bytes =
-            (0..BYTES).flat_map(|left| (0..BYTES).map(move |right| (left, right))).map(|(l, r)| pairs.rank(l, r));
+        let bytes = (0..BYTES)
+            .flat_map(|left| (0..BYTES).map(move |right| (left, right)))
+            .map(|(l, r)| pairs.rank(l, r));
         let mut made = Self { bytes: bytes.collect(), pairs, characters: Characters::default(), ids };
         let products = used.iter().map(|merge| tokens[merge.2 as usize].as_deref().unwrap_or_default());
         made.characters = Characters::new(&made, ranked.zip(products));
@@ -123,7 +124,8 @@ fn last_merge(
 ) -> Option<usize> {
     let mut ids: Vec<u32> = bytes.iter().map(|&byte| byte_ids[usize::from(byte)]).collect();
     loop {
-        let found = ids.windows(2).enumerate().filter_map(|(at, pair)| Some((*ranks.get(&(pair[0], pair[1]))?, at)));
+        let found =
+            ids.windows(2).enumerate().filter_map(|(at, pair)| Some((*ranks.get(&(pair[0], pair[1]))?, at)));
         let (rank, at) = found.min()?;
         if ids.len() == 2 {
             return Some(rank);

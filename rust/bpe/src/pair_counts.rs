@@ -102,6 +102,9 @@ impl PairCounts {
     /// Count, pair and number of the pairs that came into being since the last call.
     pub(crate) fn drain_new(&mut self) -> impl Iterator<Item = (i64, Pair, u32)> {
         let first = std::mem::replace(&mut self.known, self.entries.len());
-        self.entries[first..].iter().zip(first as u32..).map(|(entry, number)| (entry.count, entry.pair, number))
+        self.entries[first..]
+            .iter()
+            .zip(first as u32..)
+            .map(|(entry, number)| (entry.count, entry.pair, number))
     }
 }

@@ -48,9 +48,9 @@ fn lower(block: &Block) -> u64 {
 #[inline]
 pub(crate) fn length(lead: u8) -> usize {
     match lead {
-        ..0x80 => 1,
-        ..0xE0 => 2,
-        ..0xF0 => 3,
+        0..0x80 => 1,
+        0x80..0xE0 => 2,
+        0xE0..0xF0 => 3,
         _ => 4,
     }
 }

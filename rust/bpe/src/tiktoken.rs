@@ -22,10 +22,8 @@ impl Tokenizer {
             if line.is_empty() {
                 continue;
             }
-            let entry = parse(line)
-                .filter(|entry| entry.0.len() <= LONGEST_TOKEN);
-            let entry =
-                entry.ok_or_else(|| Error::Malformed(format!("line {} of the ranks", number + 1)))?;
+            let entry = parse(line).filter(|entry| entry.0.len() <= LONGEST_TOKEN);
+            let entry = entry.ok_or_else(|| Error::Malformed(format!("line {} of the ranks", number + 1)))?;
             vocab.push(entry);
         }
         let ids: AHashMap<&[u8], u32> = vocab.iter().map(|(bytes, id)| (&bytes[..], *id)).collect();

@@ -8,7 +8,7 @@ use ahash::AHashSet;
 use crate::byte_level::{self, ALPHABET};
 use crate::counts::Counts;
 use crate::error::Error;
-use crate::pair_counts::{PairCounts, Pair};
+use crate::pair_counts::{Pair, PairCounts};
 use crate::pattern::Pattern;
 use crate::tokenizer::Tokenizer;
 

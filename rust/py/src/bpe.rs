@@ -1,52 +1,43 @@
 //! Binding of `curate-bpe`.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::builder::{LargeBinaryBuilder, UInt64Builder};
+use arrow_array::builder::LargeBinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::types::UInt32Type;
 use arrow_array::{
     Array, ArrayRef, Int32Array, Int64Array, LargeStringArray, ListArray, UInt16Array, UInt32Array,
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::Field;
-use curate_bpe::{
-    AddedToken, Allowed, Counts, Encoder, Error, Params, Pattern, Policy, Splitter, Tokenizer, in_sample,
-    reserve, train_sizes,
-};
+use curate_bpe::{AddedToken, Allowed, Encoder, Error, Pattern, Policy, Tokenizer, reserve};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
 
-use crate::boundary::{
-    CurateError, detached, for_each_row, large_binaries, large_strings, to_py_error, to_python,
-};
+use crate::boundary::{CurateError, detached, for_each_row, large_strings, to_py_error, to_python};
 
-/// Texts that a thread counts before it takes more.
-const ROWS: usize = 64;
-
-fn with_hint(error: Error) -> PyErr {
+pub(crate) fn with_hint(error: Error) -> PyErr {
     let hint = error.hint();
     CurateError::new_err((error.to_string(), hint))
 }
 
 /// Runs `work` without the GIL; its errors keep their hint.
-fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+pub(crate) fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
     detached(py, || Ok::<_, Infallible>(work()))?.map_err(with_hint)
 }
 
 /// A byte-level BPE tokenizer; the class `curate.Tokenizer` wraps it.
 #[pyclass(frozen, module = "curate._native")]
-struct BpeTokenizer {
+pub(crate) struct BpeTokenizer {
     inner: Tokenizer,
     /// Encoders not in use, with their caches.
     idle: Mutex<Vec<Encoder>>,
 }
 
 impl BpeTokenizer {
-    fn new(inner: Tokenizer) -> Self {
+    pub(crate) fn new(inner: Tokenizer) -> Self {
         Self { inner, idle: Mutex::new(Vec::new()) }
     }
 
@@ -306,168 +297,17 @@ impl BpeTokenizer {
 }
 
 /// A pattern by name, by one regular expression, or by several that are applied one after the other.
-fn pattern_of(given: &[String]) -> Result<Pattern, Error> {
+pub(crate) fn pattern_of(given: &[String]) -> Result<Pattern, Error> {
     match given {
         [one] => Pattern::new(one),
         several => Pattern::sequence(&several.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }
 
-fn names(pattern: &Pattern) -> Vec<String> {
+pub(crate) fn names(pattern: &Pattern) -> Vec<String> {
     match pattern.name() {
         Some(name) => vec![name.to_owned()],
         None => pattern.regexes().into_iter().map(str::to_owned).collect(),
-    }
-}
-
-/// Pre-token counts of a corpus or a part of it.
-#[pyclass(module = "curate._native")]
-struct BpeCounts {
-    pattern: Pattern,
-    /// One for each thread that has counted; together they are the counts.
-    parts: Vec<(Counts, Splitter)>,
-}
-
-impl BpeCounts {
-    /// All counts in the first part.
-    fn gather(&mut self) -> &mut Counts {
-        let (first, others) = self.parts.split_at_mut(1);
-        for (counts, _) in others {
-            first[0].0.merge(counts);
-        }
-        self.parts.truncate(1);
-        &mut self.parts[0].0
-    }
-}
-
-#[pymethods]
-impl BpeCounts {
-    #[new]
-    #[pyo3(signature = (pattern, digits=None))]
-    fn new(pattern: Vec<String>, digits: Option<usize>) -> PyResult<Self> {
-        let pattern = pattern_of(&pattern).map_err(with_hint)?;
-        let pattern = digits.map_or(Ok(pattern.clone()), |digits| pattern.with_digits(digits));
-        Ok(Self {
-            pattern: pattern.map_err(with_hint)?,
-            parts: vec![(Counts::new(), Splitter::default())],
-        })
-    }
-
-    #[getter]
-    fn pattern(&self) -> Vec<String> {
-        names(&self.pattern)
-    }
-
-    /// Counts the pieces of every text; null counts as empty. With `ids`, only of the share of documents
-    /// that the hash of the id selects.
-    #[pyo3(signature = (texts, ids=None, share=1.0, threads=1))]
-    fn count(
-        &mut self,
-        py: Python<'_>,
-        texts: PyArray,
-        ids: Option<PyArray>,
-        share: f64,
-        threads: usize,
-    ) -> PyResult<()> {
-        let texts = large_strings(texts)?;
-        let ids = ids.map(large_strings).transpose()?;
-        if ids.as_ref().is_some_and(|ids| ids.len() != texts.len()) {
-            return Err(to_py_error("expected one id per text"));
-        }
-        let threads = threads.clamp(1, texts.len().max(1));
-        self.parts.resize_with(self.parts.len().max(threads), Default::default);
-        let pattern = &self.pattern;
-        let row = |(counts, splitter): &mut (Counts, Splitter), row: usize| {
-            // The value of a null is the empty string.
-            let chosen = ids.as_ref().is_none_or(|ids| in_sample(ids.value(row), share));
-            if chosen && texts.is_valid(row) { counts.count(splitter, pattern, texts.value(row)) } else { Ok(()) }
-        };
-        if threads == 1 {
-            let part = &mut self.parts[0];
-            return for_each_row(py, texts.len(), |number| row(part, number));
-        }
-        // Rows are handed out as threads get free; which thread counts a row does not matter.
-        let next = AtomicUsize::new(0);
-        let work = |part: &mut (Counts, Splitter)| loop {
-            let start = next.fetch_add(ROWS, Ordering::Relaxed);
-            if start >= texts.len() {
-                return Ok(());
-            }
-            (start..texts.len().min(start + ROWS)).try_for_each(|number| row(part, number))?;
-        };
-        let parts = &mut self.parts[..threads];
-        run(py, || {
-            std::thread::scope(|scope| {
-                let started: Vec<_> = parts.iter_mut().map(|part| scope.spawn(|| work(part))).collect();
-                started.into_iter().try_for_each(|thread| match thread.join() {
-                    Ok(done) => done,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                })
-            })
-        })?;
-        py.check_signals()
-    }
-
-    /// Adds counts made elsewhere with the same pattern.
-    fn add(&mut self, py: Python<'_>, pieces: PyArray, counts: PyArray) -> PyResult<()> {
-        let pieces = large_binaries(pieces)?;
-        let (counts, _field) = counts.into_inner();
-        let counts = counts.as_primitive_opt::<UInt64Type>().filter(|counts| counts.len() == pieces.len());
-        let counts = counts.ok_or_else(|| to_py_error("expected one uint64 count per piece"))?;
-        if pieces.null_count() + counts.null_count() > 0 {
-            return Err(to_py_error("pieces and counts cannot be null"));
-        }
-        let inner = &mut self.parts[0].0;
-        for_each_row(py, pieces.len(), |row| {
-            inner.add(pieces.value(row), counts.value(row));
-            Ok::<_, Infallible>(())
-        })
-    }
-
-    /// Pieces (large_binary, sorted) and counts (uint64).
-    fn to_arrays(&mut self, py: Python<'_>) -> PyResult<(PyArray, PyArray)> {
-        let (pieces, counts) = run(py, || {
-            let (mut pieces, mut counts) = (LargeBinaryBuilder::new(), UInt64Builder::new());
-            for (piece, count) in self.gather().sorted() {
-                pieces.append_value(piece);
-                counts.append_value(count);
-            }
-            Ok((pieces.finish(), counts.finish()))
-        })?;
-        Ok((to_python(Arc::new(pieces)), to_python(Arc::new(counts))))
-    }
-
-    /// Bytes of all pieces, each as often as it was counted.
-    fn bytes(&mut self) -> u128 {
-        self.gather().bytes()
-    }
-
-    /// Adds the counts of `other`, each times `by` / `of`, rounded, at least 1.
-    fn add_scaled(&mut self, other: &mut Self, by: u64, of: u64) {
-        let mut scaled = other.gather().clone();
-        if by != of {
-            scaled.scale(by, of);
-        }
-        self.parts[0].0.merge(&scaled);
-    }
-
-    /// One tokenizer for each of `vocab_sizes`, out of one run.
-    fn train(
-        &mut self,
-        py: Python<'_>,
-        vocab_sizes: Vec<usize>,
-        special_tokens: Vec<String>,
-        min_frequency: u64,
-        max_token_length: Option<usize>,
-    ) -> PyResult<Vec<BpeTokenizer>> {
-        let params = Params { vocab_size: 0, special_tokens, min_frequency, max_token_length };
-        let pattern = self.pattern.clone();
-        let found = run(py, || train_sizes(self.gather(), &pattern, &params, &vocab_sizes))?;
-        Ok(found.into_iter().map(BpeTokenizer::new).collect())
-    }
-
-    fn __len__(&mut self) -> usize {
-        self.gather().len()
     }
 }
 
@@ -475,5 +315,5 @@ impl BpeCounts {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("UNICODE_VERSION", curate_bpe::UNICODE_VERSION)?;
     module.add_class::<BpeTokenizer>()?;
-    module.add_class::<BpeCounts>()
+    module.add_class::<crate::bpe_counts::BpeCounts>()
 }
