@@ -123,7 +123,8 @@ impl BpeCounts {
         })
     }
 
-    /// Pieces (large_binary, sorted) and counts (uint64).
+    /// Pieces (large_binary, sorted) and counts (uint64). Adds up what threads counted first.
+    #[allow(clippy::wrong_self_convention)]
     fn to_arrays(&mut self, py: Python<'_>) -> PyResult<(PyArray, PyArray)> {
         let (pieces, counts) = run(py, || {
             let (mut pieces, mut counts) = (LargeBinaryBuilder::new(), UInt64Builder::new());
