@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::address::is_address;
 use crate::affixes::{infixes, prefix_length, suffix_length};
 use crate::chars::is_space;
-use crate::specials::ENGLISH;
+use crate::specials::{ENGLISH, Traits};
 
 /// The words and punctuation marks of a text, in order, without white space. Linear in its length.
 pub fn split_words(text: &str) -> Vec<&str> {
@@ -61,16 +61,22 @@ fn end_of_word(text: &str) -> Option<usize> {
 
 /// Scratch space for splitting one run after another.
 #[derive(Default)]
-struct Splitter<'t> {
+pub(crate) struct Splitter<'t> {
     tokens: Vec<&'t str>,
     suffixes: Vec<&'t str>,
 }
 
 impl<'t> Splitter<'t> {
+    /// The words and marks of the last run; together they are the run.
+    pub(crate) fn tokens(&self) -> &[&'t str] {
+        &self.tokens
+    }
+
     /// Leaves the tokens of `run`, which has no white space, in `self.tokens`.
-    fn split(&mut self, run: &'t str) {
-        let letters = run.bytes().all(|b| b.is_ascii_alphabetic());
-        if letters && ENGLISH.get(run).is_none() {
+    pub(crate) fn split(&mut self, run: &'t str) {
+        self.tokens.clear();
+        let letters = run.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if letters == run.len() && ENGLISH.get(run).is_none() {
             self.tokens.push(run);
             return;
         }
@@ -143,6 +149,19 @@ impl<'t> Splitter<'t> {
     }
 }
 
+/// Whether a run of ASCII letters and at most one byte more is a word, perhaps with a mark that is always cut off.
+#[inline]
+pub(crate) fn is_plain(run: &str, letters: usize) -> bool {
+    let (word, mark) = run.split_at(letters.min(run.len()));
+    let cut = match mark.as_bytes() {
+        [] => return letters > 0 && ENGLISH.get(run).is_none(),
+        [b'.'] => word.ends_with(|c: char| c.is_ascii_lowercase()),
+        [mark] => matches!(mark, b',' | b':' | b';' | b'!' | b'?' | b')' | b'"' | b'\''),
+        _ => false,
+    };
+    cut && letters > 0 && ENGLISH.get(word).is_none() && ENGLISH.get(run).is_none()
+}
+
 fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     lengths.iter().scan(0, |start, &length| {
         let end = *start + usize::from(length);
@@ -152,24 +171,28 @@ fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     })
 }
 
+type BrokenSpecials = (Traits, HashMap<&'static str, Vec<usize>, RandomState>);
+
 /// How the special strings that contain marks come out when they are not recognised as such: the runs of tokens
-/// to look for afterwards, by the byte lengths of the tokens.
-static BROKEN_SPECIALS: LazyLock<HashMap<&'static str, Vec<usize>, RandomState>> = LazyLock::new(|| {
+/// to look for afterwards, by the byte lengths of the tokens; and their traits.
+static BROKEN_SPECIALS: LazyLock<BrokenSpecials> = LazyLock::new(|| {
     let mut broken = HashMap::with_hasher(RandomState::with_seeds(5, 6, 7, 8));
+    let mut traits = Traits::default();
     for word in LazyLock::force(&ENGLISH).strings() {
         if prefix_length(word) + suffix_length(word) > 0 || infixes(word).next().is_some() {
             let mut splitter = Splitter::default();
             splitter.split_affixes(word, false);
             broken.insert(word, splitter.tokens.iter().map(|token| token.len()).collect());
+            traits.add(word);
         }
     }
-    broken
+    (traits, broken)
 });
 
 /// Puts special strings together again that stand inside a run, e.g. the emoticon in `word:)`.
 /// The longest match wins, then the leftmost.
 fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
-    let broken = &*BROKEN_SPECIALS;
+    let (traits, broken) = &*BROKEN_SPECIALS;
     let mut found: Vec<(usize, usize)> = Vec::new();
     let mut offset = 0;
     for (start, first) in tokens.iter().enumerate() {
@@ -180,7 +203,8 @@ fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
                 break;
             }
             let end = start + more + 2;
-            let pattern = run.get(offset..offset + length).and_then(|text| broken.get(text));
+            let text = run.get(offset..offset + length).filter(|text| traits.may_have(text));
+            let pattern = text.and_then(|text| broken.get(text));
             let lengths = tokens.get(start..end).into_iter().flatten().map(|token| token.len());
             if pattern.is_some_and(|pattern| lengths.eq(pattern.iter().copied())) {
                 found.push((start, end));
