@@ -240,7 +240,9 @@ fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
     }
     let head: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
     let tail: &[u8; 16] = words.bytes.get(end - 16..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
-    let mut key = fold(load(head, 0) ^ FACTORS[0] ^ length as u64, load(head, 8) ^ FACTORS[1]);
+    // The length is spread over all bits, lest it make up for a difference of the first byte.
+    let seed = (length as u64).wrapping_mul(FACTORS[0]);
+    let mut key = fold(load(head, 0) ^ seed, load(head, 8) ^ FACTORS[1]);
     key = key.rotate_left(17) ^ fold(load(tail, 0) ^ FACTORS[2], load(tail, 8) ^ FACTORS[0]);
     if length > 32 {
         let before = |skip: usize| load(&words.bytes, end - skip);
