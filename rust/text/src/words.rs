@@ -1,13 +1,14 @@
 //! Words, as the counters behind published filter thresholds see them.
 //!
 //! Agrees with spaCy's blank English tokenizer (datatrove's `split_into_words`) except in scripts written without
-//! spaces, where spaCy's English leaves whole sentences in one piece and this cuts at Unicode's word boundaries.
+//! spaces, where spaCy's English leaves whole sentences in one piece and this finds words with dictionaries.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use ahash::RandomState;
-use unicode_segmentation::UnicodeSegmentation;
+use icu_segmenter::options::WordBreakInvariantOptions;
+use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
 
 use crate::address::is_address;
 use crate::affixes::{infixes, prefix_length, suffix_length};
@@ -85,8 +86,13 @@ impl<'t> Splitter<'t> {
             merge_specials(run, &mut self.tokens);
         }
         if !run.is_ascii() && self.tokens.iter().any(|token| token.contains(is_unspaced)) {
-            let whole = std::mem::take(&mut self.tokens);
-            self.tokens = whole.into_iter().flat_map(segments).collect();
+            for token in std::mem::take(&mut self.tokens) {
+                if token.contains(is_unspaced) {
+                    segments(token, &mut self.tokens);
+                } else {
+                    self.tokens.push(token);
+                }
+            }
         }
     }
 
@@ -241,17 +247,24 @@ fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
     }
 }
 
-/// A letter of a script written without spaces: Han, Hiragana, Katakana.
+/// A letter of a script written without spaces: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
 fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+    matches!(c, '\u{e01}'..='\u{e3a}' | '\u{e40}'..='\u{e4e}' | '\u{e81}'..='\u{ece}' | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17d3}' | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
-fn segments(token: &str) -> impl Iterator<Item = &str> {
-    let cut = token.contains(is_unspaced);
-    let whole = (!cut).then_some(token);
-    let parts = cut.then(|| token.split_word_bounds());
-    whole.into_iter().chain(parts.into_iter().flatten())
+/// ICU's dictionaries of Chinese and Japanese, Thai, Lao, Burmese and Khmer; Unicode's rules (UAX 29) for the rest.
+static SEGMENTER: LazyLock<WordSegmenterBorrowed<'static>> =
+    LazyLock::new(|| WordSegmenter::new_dictionary(WordBreakInvariantOptions::default()));
+
+/// The words of a token with letters of such scripts.
+fn segments<'t>(token: &'t str, words: &mut Vec<&'t str>) {
+    let mut start = 0;
+    for end in SEGMENTER.segment_str(token) {
+        words.extend(token.get(start..end).filter(|word| !word.is_empty()));
+        start = end;
+    }
 }
 
 #[cfg(test)]
@@ -272,7 +285,9 @@ mod tests {
             ("$5.50 for 10km at 50%", vec!["$", "5.50", "for", "10", "km", "at", "50", "%"]),
             ("fine:) and (so):", vec!["fine", ":)", "and", "(", "so", "):"]),
             ("a\n\n b", vec!["a", "b"]),
-            ("東京に hello", vec!["東", "京", "に", "hello"]),
+            ("東京に hello", vec!["東京", "に", "hello"]),
+            ("我们喜欢吃苹果。", vec!["我们", "喜欢", "吃", "苹果", "。"]),
+            ("ฉันรักภาษาไทย", vec!["ฉัน", "รัก", "ภาษา", "ไทย"]),
             ("", vec![]),
         ] {
             assert_eq!(split_words(text), expected, "{text:?}");
