@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "stage": {"schema", "errors"},
     "tokenizer": {"_native", "errors", "schema"},
     "pipeline": {"stage", "schema", "errors", "io"},
-    "io": {"schema", "errors", "stage", "io", "_native"},
+    "io": {"schema", "errors", "stage", "io", "_native", "assets"},
     "report": {"schema", "errors", "io"},
     "train": {"io", "schema", "errors", "train", "tokenizer"},
 }

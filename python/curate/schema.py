@@ -39,7 +39,12 @@ LANGUAGE_SCORE = "language_score"  # probability, 0 to 1
 SIGNALS = "signals"  # struct of numbers computed from the text, see `TextStats`
 PII = "pii"  # struct<kind: int32 count>, see `ScrubPII`
 DUPLICATES = "duplicates"  # documents removed in favour of this one
-INPUT_IDS = "input_ids"  # list<uint16 | uint32>
+INPUT_IDS = "input_ids"  # list<uint16 | uint32>; fixed_size_list in packed rows
+LOSS_MASK = "loss_mask"  # list<bool> as long as input_ids: true where a token is to be learned
+DOC_LENS = "doc_lens"  # list<int32>: tokens of each document in a packed row, in order
+DOC_IDS = "doc_ids"  # list<string>, like doc_urls and doc_sources: of each document in a packed row
+DOC_URLS = "doc_urls"
+DOC_SOURCES = "doc_sources"
 
 # rejects: why a row is not among the documents
 STAGE = "stage"

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -171,7 +173,8 @@ def test_a_state_of_something_else_is_refused(split, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        ({"packing": "best_fit"}, "best_fit"),
+        ({"packing": "first_come"}, "first_come"),
+        ({"columns": ["ids"]}, "ids"),
         ({"seq_len": 0}, "seq_len"),
         ({"rank": 2, "world_size": 2}, "rank 2"),
         ({"epochs": -1}, "epochs"),
@@ -199,13 +202,23 @@ def test_uint16(tmp_path):
 
 
 def test_few_files_are_open_and_workers_get_a_copy(tmp_path, monkeypatch):
-    monkeypatch.setattr(token_store, "MAX_OPEN_SHARDS", 2)
     monkeypatch.setattr(token_store, "MAX_OPEN_BATCHES", 3)
+    monkeypatch.setattr(token_store, "MAX_KNOWN_BATCHES", 3)
     folder = write(tmp_path / "x", numbered([5] * 60), shards=20, rows_per_batch=1)
     dataset = pickle.loads(pickle.dumps(TokenDataset(folder, 7, epochs=1)))
+    before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
     assert sorted(firsts(dataset)) == [7 * i for i in range(len(dataset))]
-    assert len(dataset.store._maps) <= 2
+    assert [d["id"] for i in range(len(dataset)) for d in dataset.documents(i)][-1] == "d58"
+    assert len(dataset.store._mapped) == 20
     assert len(dataset.store._batches) <= 3
+    assert len(dataset.store._document_begins) <= 3
+    if before:
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    monkeypatch.setattr(token_store, "MAX_MAPPED_SHARDS", 2)
+    dataset = TokenDataset(folder, 7, epochs=1)
+    assert sorted(firsts(dataset)) == [7 * i for i in range(len(dataset))]
+    assert len(dataset.store._mapped) <= 2
+    assert len(dataset.store._ids) <= 2
 
 
 def edit(folder, **changes):
@@ -220,11 +233,11 @@ def test_what_is_refused_on_opening(tmp_path):
     with pytest.raises(OutputError) as caught:
         TokenDataset(tmp_path / "x", 2)
     assert "train" in caught.value.hint
-    edit(folder, format_version="1.7")
+    edit(folder, format_version="2.7")
     assert len(TokenDataset(folder, 2)) == 5
     for changes, problem in [
-        ({"format_version": "2.0"}, "format curate-tokens 2.0"),
-        ({"format_version": "1.0", "dtype": "int32"}, "int32"),
+        ({"format_version": "3.0"}, "format curate-tokens 3.0"),
+        ({"format_version": "2.0", "dtype": "int32"}, "int32"),
         ({"dtype": "uint32", "rows": 3}, "disagree"),
         ({"rows": None}, "damaged"),
     ]:
@@ -247,19 +260,101 @@ def test_damage_is_an_error_not_a_crash(tmp_path):
     right = [s["input_ids"].tolist() for s in TokenDataset(folder, 3, epochs=1, shuffle=False)]
     random = np.random.default_rng(0)
     failed = 0
-    for _ in range(200):
+    for _ in range(150):
         data = bytearray(whole)
-        data[random.integers(400, len(data))] ^= 1 << random.integers(8)
+        data[random.integers(len(data))] ^= 1 << random.integers(8)
         shard.write_bytes(data)
+        dataset = TokenDataset(folder, 3, packing="concat")
         try:
             for i in range(len(right)):
-                TokenDataset(folder, 3)[i]
+                assert len(dataset[i]["input_ids"]) == 3
+                dataset.documents(i)
         except OutputError:
             failed += 1
+        with pytest.raises(OutputError, match="not those of the manifest"):
+            TokenDataset(folder, 3, verify=True)[0]
     assert failed > 20
+    index = bytearray((folder / "index.npy").read_bytes())
+    index[-3] ^= 1
+    (folder / "index.npy").write_bytes(index)
+    with pytest.raises(OutputError):
+        TokenDataset(folder, 3, verify=True)
+    index[-3] ^= 1
+    (folder / "index.npy").write_bytes(index)
     shard.write_bytes(whole[:-1])
     with pytest.raises(OutputError, match="bytes"):
         TokenDataset(folder, 3)[0]
     shard.unlink()
-    with pytest.raises(OutputError, match="cannot be read"):
+    with pytest.raises(OutputError, match="missing"):
         TokenDataset(folder, 3)[0]
+
+
+def test_an_index_that_points_elsewhere_is_refused(tmp_path):
+    folder = write(tmp_path / "x", numbered([5, 6, 7, 8]), rows_per_batch=2)
+    index = np.load(folder / "index.npy")
+    for row, column, value in [(0, 0, 5), (0, 4, 10**9), (1, 4, -8), (1, 4, 3), (1, 3, 30), (0, 2, 1)]:
+        wrong = index.copy()
+        wrong[row, column] = value
+        np.save(folder / "index.npy", wrong)
+        with pytest.raises(OutputError):
+            TokenDataset(folder, 3)
+    wrong = index.copy()
+    wrong[0, 5] = 10**9  # list offsets beyond the file
+    np.save(folder / "index.npy", wrong)
+    with pytest.raises(OutputError):
+        TokenDataset(folder, 3)[0]
+
+
+def test_a_split_at_an_address_is_fetched_once_and_checked(tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    folder = write(tmp_path / "x", numbered([5] * 20), shards=3)
+    memory = fsspec.filesystem("memory")
+    for path in folder.iterdir():
+        memory.pipe_file(f"/far/train/{path.name}", path.read_bytes())
+    cache = tmp_path / "cache"
+    near = [s["input_ids"].tolist() for s in TokenDataset(folder, 4, epochs=1, seed=2)]
+    far = TokenDataset("memory://far/train", 4, epochs=1, seed=2, cache_dir=cache)
+    assert not list(cache.rglob("*.arrow"))
+    assert [s["input_ids"].tolist() for s in far] == near
+    assert len(list(cache.rglob("*.arrow"))) == 3
+    memory.rm("/far/train/data-1.arrow")
+    again = pickle.loads(
+        pickle.dumps(TokenDataset("memory://far/train", 4, epochs=1, seed=2, cache_dir=cache))
+    )
+    assert [s["input_ids"].tolist() for s in again] == near
+    memory.pipe_file("/far/train/data-1.arrow", b"x" * len((folder / "data-1.arrow").read_bytes()))
+    with pytest.raises(OutputError, match="not those of the manifest"):
+        list(TokenDataset("memory://far/train", 4, epochs=1, cache_dir=tmp_path / "other"))
+    assert not list((tmp_path / "other").rglob("data-1*"))
+    memory.rm("/far/train/data-2.arrow")
+    with pytest.raises(OutputError, match="cannot be fetched"):
+        TokenDataset("memory://far/train", 4, shuffle=False, cache_dir=tmp_path / "third")[-1]
+    memory.rm("/far/train/state.json")
+    with pytest.raises(OutputError, match="not a finished split"):
+        TokenDataset("memory://far/train", 4, cache_dir=cache)
+
+
+def test_batches_are_the_samples(split):
+    whole = list(TokenDataset(split, 5, seed=3, epochs=2))
+    batches = list(TokenDataset(split, 5, seed=3, epochs=2).batches(7))
+    assert [len(b["labels"]) for b in batches[:-1]] == [7] * (len(batches) - 1)
+    for column in ("input_ids", "labels", "segment_ids"):
+        joined = np.concatenate([b[column] for b in batches])
+        assert (joined == np.stack([s[column] for s in whole])).all()
+    dataset = TokenDataset(split, 5, columns=["position_ids", "segment_ids"])
+    for sample in (dataset[i] for i in range(len(dataset))):
+        expected = [list(sample["segment_ids"][:k]).count(s) for k, s in enumerate(sample["segment_ids"])]
+        assert sample["position_ids"].tolist() == expected
+
+
+def test_opening_is_quick_with_many_shards(tmp_path):
+    folder = write(tmp_path / "x", numbered([5] * 600), shards=300)
+    TokenDataset(folder, 7)
+    best = min(timed_opening(folder) for _ in range(5))
+    assert best < 0.05
+
+
+def timed_opening(folder):
+    started = time.perf_counter()
+    TokenDataset(folder, 7)
+    return time.perf_counter() - started

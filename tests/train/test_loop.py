@@ -2,6 +2,11 @@
 
 import json
 import math
+import os
+import socket
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +15,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from curate.errors import CurateError, OutputError  # noqa: E402
+from curate.io.mixture import Component, TokenMixture  # noqa: E402
 from curate.io.token_dataset import TokenDataset  # noqa: E402
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard  # noqa: E402
 from curate.train.checkpoint import latest_checkpoint, read_facts, restore, save_checkpoint  # noqa: E402
-from curate.train.data import LossSums, collate, evaluate, token_losses  # noqa: E402
+from curate.train.data import LossSums, batches, evaluate, tensors, token_losses  # noqa: E402
 from curate.train.loop import TrainConfig, train  # noqa: E402
 from curate.train.model import Decoder, ModelConfig  # noqa: E402
-from curate.train.optimizer import adamw, lr_factor  # noqa: E402
+from curate.train.optimizer import lr_factor, optimizers  # noqa: E402
 from curate.train.sampling import sample  # noqa: E402
 
 torch.set_num_threads(1)
@@ -93,16 +99,23 @@ def weights(result):
 
 def curve(folder):
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("seconds", "tokens_per_s")} for line in lines]
+    return [{k: v for k, v in line.items() if k not in {"seconds", "tokens_per_s", "mfu"}} for line in lines]
 
 
 class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("schedule", ["wsd", "cosine"])
-def test_a_killed_run_resumes_to_the_same_bits(tokens, tmp_path, schedule):
-    shape = {**TINY, "steps": 14, "schedule": schedule, "checkpoint_every": 4, "eval_every": 6}
+@pytest.mark.parametrize(("schedule", "optimizer"), [("wsd", "adamw"), ("cosine", "muon")])
+def test_a_killed_run_resumes_to_the_same_bits(tokens, tmp_path, schedule, optimizer):
+    shape = {
+        **TINY,
+        "steps": 14,
+        "schedule": schedule,
+        "optimizer": optimizer,
+        "checkpoint_every": 4,
+        "eval_every": 6,
+    }
     whole = train(tokens, TrainConfig(checkpoint_dir=tmp_path / "a", **shape))
     config = TrainConfig(checkpoint_dir=tmp_path / "b", **shape)
     for last in (3, 10):  # before any checkpoint; two steps after one
@@ -173,15 +186,15 @@ def test_a_damaged_checkpoint_is_refused(tokens, tmp_path):
 def test_checkpoint_round_trip(tmp_path):
     shape = ModelConfig(vocab_size=9, d_model=8, n_layers=1, n_heads=2, n_kv_heads=1)
     model = Decoder(shape)
-    optimizer = adamw(model, 1e-2, 0.1)
+    (optimizer,) = optimizers(model, "adamw", 1e-2, 0.1)
     model(torch.tensor([[1, 2, 3]])).sum().backward()
     optimizer.step()
-    path = save_checkpoint(tmp_path, 1, model, optimizer, {"note": "x"})
+    path = save_checkpoint(tmp_path, 1, model, [optimizer], {"note": "x"})
     facts = read_facts(path)
     assert (facts["step"], facts["note"]) == (1, "x")
     other = Decoder(shape, seed=9)
-    other_optimizer = adamw(other, 1e-2, 0.1)
-    restore(path, other, other_optimizer)
+    (other_optimizer,) = optimizers(other, "adamw", 1e-2, 0.1)
+    restore(path, other, [other_optimizer])
     for a, b in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
         assert optimizer.state[a].keys() == other_optimizer.state[b].keys()
@@ -189,7 +202,7 @@ def test_checkpoint_round_trip(tmp_path):
             assert torch.equal(value, other_optimizer.state[b][key])
     larger = Decoder(ModelConfig(vocab_size=10, d_model=8, n_layers=1, n_heads=2, n_kv_heads=1))
     with pytest.raises(OutputError, match="shape"):
-        restore(path, larger, adamw(larger, 1e-2, 0.1))
+        restore(path, larger, optimizers(larger, "adamw", 1e-2, 0.1))
 
 
 def test_too_few_tokens_and_bad_parameters(tokens, tmp_path):
@@ -205,6 +218,8 @@ def test_too_few_tokens_and_bad_parameters(tokens, tmp_path):
         train(tokens, TrainConfig(**TINY), valid=TokenDataset(tmp_path / "foreign", 16))
     for bad in (
         {"schedule": "x"},
+        {"optimizer": "x"},
+        {"workers": -1},
         {"batch_tokens": 100},
         {"micro_batch_tokens": 24},
         {"lr": 0.0},
@@ -242,7 +257,7 @@ def test_bits_per_byte_of_a_uniform_model(tokens):
 def test_masked_losses_ignore_other_documents(tokens):
     dataset = TokenDataset(tokens / "train", 16)
     index = next(i for i in range(len(dataset)) if dataset[i]["segment_ids"][-1] == 1)
-    batch = collate([dataset[index]], "cpu")
+    batch = tensors(dataset.batch([index]), "cpu")
     model = Decoder(TrainConfig(**TINY).model(VOCAB), seed=3)
     with torch.no_grad():
         model.embedding.weight.mul_(20)
@@ -269,7 +284,7 @@ def test_schedules():
 @pytest.mark.parametrize("tied", [True, False])
 def test_only_hidden_matrices_decay(tied):
     model = Decoder(ModelConfig(vocab_size=9, d_model=8, n_layers=1, n_heads=2, tie_embeddings=tied))
-    optimizer = adamw(model, 1e-3, 0.1)
+    (optimizer,) = optimizers(model, "adamw", 1e-3, 0.1)
     names = {id(weight): name for name, weight in model.named_parameters()}
     decayed, others = ({names[id(w)] for w in group["params"]} for group in optimizer.param_groups)
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
@@ -294,3 +309,153 @@ def test_sampling():
     for bad in ({"prompt_ids": []}, {"temperature": -1.0}, {"top_k": 0}, {"context_tokens": 0}):
         with pytest.raises(CurateError):
             sample(model, **{"prompt_ids": [1], "max_new_tokens": 1, **bad})
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_muon_takes_hidden_matrices_alone(tied):
+    model = Decoder(ModelConfig(vocab_size=9, d_model=8, n_layers=1, n_heads=2, tie_embeddings=tied))
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    muon, adamw = optimizers(model, "muon", 1e-3, 0.1)
+    assert type(muon).__name__ == "Muon"
+    hidden, others = ({names[id(w)] for g in o.param_groups for w in g["params"]} for o in (muon, adamw))
+    assert hidden == {n for n in names.values() if "attention." in n or "feed_forward." in n}
+    assert hidden | others == set(names.values())
+    assert not hidden & others
+
+
+def test_muon_qk_norm_and_bfloat16_learn(tokens):
+    result = train(tokens, TrainConfig(steps=60, optimizer="muon", qk_norm=True, dtype="bfloat16", **TINY))
+    assert result.valid_loss < math.log(VOCAB) - 1.2
+    assert {weight.dtype for weight in result.model.parameters()} == {torch.float32}
+    assert result.model(torch.tensor([[1]])).dtype == torch.float32
+
+
+def test_mfu_is_what_the_peak_says(tokens):
+    records = []
+    result = train(tokens, TrainConfig(steps=1, peak_flops=1e9, **TINY), records.append)
+    wanted = records[0]["tokens_per_s"] * result.model.flops_per_token(16) / 1e9
+    assert records[0]["mfu"] == pytest.approx(wanted)
+    config = result.model.config
+    matrices = sum(w.numel() for w in result.model.parameters())
+    assert result.model.flops_per_token(16) == 6 * matrices + 12 * config.n_layers * config.d_model * 16
+
+
+def test_workers_make_the_same_batches_and_the_state_is_that_of_what_was_handed_out(tokens):
+    plain, helped = (TokenDataset(tokens / "train", 16, seed=4) for _ in range(2))
+    one, two = batches(plain, 3), batches(helped, 3, workers=2)
+    for _ in range(7):
+        a, b = next(one), next(two)
+        assert set(a) == set(b)
+        assert all((a[name] == b[name]).all() for name in a)
+    assert plain.state_dict() == helped.state_dict()
+    two.close()
+    resumed = TokenDataset(tokens / "train", 16, seed=4)
+    resumed.load_state_dict(helped.state_dict())
+    following = next(batches(resumed, 3, workers=1))
+    assert (following["input_ids"] == next(one)["input_ids"]).all()
+
+
+def test_a_torch_loader_takes_a_dataset_as_it_is(tokens):
+    dataset = TokenDataset(tokens / "train", 16)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=4, sampler=range(10))
+    got = torch.cat([batch["labels"] for batch in loader])
+    assert (got.numpy() == dataset.batch(range(10))["labels"]).all()
+
+
+def test_a_mixture_trains_and_resumes(tokens, tmp_path):
+    def mixture():
+        parts = {
+            "a": Component(TokenDataset(tokens / "train", 16), 2),
+            "b": Component(TokenDataset(tokens / "valid", 16), 1, max_epochs=5),
+        }
+        return TokenMixture(parts)
+
+    shape = {**TINY, "steps": 6, "checkpoint_every": 2}
+    whole = train(mixture(), TrainConfig(**shape))
+
+    def stop(record):
+        if record["step"] == 3:
+            raise KilledError
+
+    config = TrainConfig(checkpoint_dir=tmp_path / "m", **shape)
+    with pytest.raises(KilledError):
+        train(mixture(), config, stop)
+    resumed = train(mixture(), config)
+    for name, weight in weights(whole).items():
+        assert torch.equal(weight, weights(resumed)[name])
+    facts = read_facts(latest_checkpoint(tmp_path / "m"))
+    assert set(facts["data"]["shares"]["datasets"]) == {"a", "b"}
+    short = TokenMixture({"b": Component(TokenDataset(tokens / "valid", 16), 1, max_epochs=0.2)})
+    with pytest.raises(CurateError, match="the data ends"):
+        train(short, TrainConfig(**{**TINY, "steps": 50}))
+
+
+def test_only_what_the_mask_allows_is_learned(tmp_path):
+    # Of every document the second half is masked out; there it holds noise that would be learned otherwise.
+    random = np.random.default_rng(0)
+    rows, masks = [], []
+    for _ in range(200):
+        rows.append([1, 2, 3, 4, *random.integers(5, 60, 4).tolist()])
+        masks.append([True] * 4 + [False] * 4)
+    folder = tmp_path / "masked"
+    folder.mkdir()
+    columns = {"input_ids": pa.array(rows, pa.list_(pa.uint16())), "loss_mask": masks}
+    names = [str(k) for k in range(len(rows))]
+    batch = pa.record_batch({**columns, "id": names, "url": names, "source": names})
+    shard = write_token_shard(folder / "a.arrow", [batch], pa.uint16(), loss_mask=True)
+    finish_split(folder, [shard], TokenizerFacts(b"{}", VOCAB, None, np.ones(VOCAB)), {})
+    records = []
+    config = TrainConfig(steps=40, **{**TINY, "micro_batch_tokens": 32})
+    train(folder, config, records.append)
+    assert records[0]["loss"] == pytest.approx(math.log(VOCAB), abs=0.3)
+    assert records[-1]["loss"] < 0.4
+
+
+def test_the_plot_shows_the_log(tokens, tmp_path):
+    train(tokens, TrainConfig(steps=6, checkpoint_dir=tmp_path, eval_every=3, **TINY))
+    picture = (tmp_path / "loss.svg").read_text()
+    assert picture.count("<polyline") == 2
+    assert ET.fromstring(picture).tag.endswith("svg")
+    line = picture.split('<polyline points="')[1].split('"')[0].split()
+    heights = [float(point.split(",")[1]) for point in line]
+    losses = [r["loss"] for r in curve(tmp_path)]
+    assert np.corrcoef(heights, losses)[0, 1] == pytest.approx(-1, abs=1e-3)
+
+
+DISTRIBUTED = """
+import sys, json, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from curate.train.loop import TrainConfig, train
+tokens, folder, shape = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+result = train(tokens, TrainConfig(checkpoint_dir=folder, device="cpu", **shape))
+torch.distributed.destroy_process_group()
+"""
+
+
+def run_ranks(ranks, tokens, folder, shape):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    started = []
+    for rank in range(ranks):
+        names = {"RANK": rank, "WORLD_SIZE": ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        environment = {**os.environ, **{k: str(v) for k, v in names.items()}}
+        words = [sys.executable, "-c", DISTRIBUTED, str(tokens), str(folder), json.dumps(shape)]
+        started.append(subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in started:
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors[-3000:]
+
+
+def test_two_ranks_give_the_curve_of_one(tokens, tmp_path):
+    shape = {**TINY, "steps": 6, "micro_batch_tokens": 32, "checkpoint_every": 3}
+    train(tokens, TrainConfig(checkpoint_dir=tmp_path / "one", **shape))
+    run_ranks(2, tokens, tmp_path / "two", {**shape, "steps": 3})
+    # One rank goes on where two stopped: the same samples in the same order.
+    train(tokens, TrainConfig(checkpoint_dir=tmp_path / "two", **{**shape, "steps": 6}))
+    one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
+    assert len(one) == len(two) == 6
+    for a, b in zip(one[:3], two[:3], strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], abs=1e-4)
+        assert b["grad_norm"] == pytest.approx(a["grad_norm"], abs=1e-3)

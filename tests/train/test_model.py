@@ -18,6 +18,7 @@ SHAPES = [
         vocab_size=31, d_model=24, n_layers=3, n_heads=3, n_kv_heads=3, d_ff=20, tie_embeddings=False
     ),
     ModelConfig(vocab_size=20, d_model=16, n_layers=1, n_heads=4, n_kv_heads=1, rope_theta=500.0),
+    ModelConfig(vocab_size=20, d_model=16, n_layers=2, n_heads=4, n_kv_heads=2, qk_norm=True),
 ]
 
 
@@ -43,6 +44,10 @@ def naive_logits(model, ids, segments):
             kind: [(w[f"{p}attention.{kind}.weight"] @ x).reshape(-1, config.d_head) for x in normed]
             for kind in ("query", "key", "value")
         }
+        if config.qk_norm:
+            for kind in ("query", "key"):
+                weight = w[f"{p}attention.{kind}_norm.weight"]
+                heads[kind] = [np.array([norm(h, weight) for h in position]) for position in heads[kind]]
         for t in range(len(ids)):
             out = []
             for h in range(config.n_heads):
@@ -86,10 +91,10 @@ def test_logits_are_those_of_the_slow_reference(config):
             np.testing.assert_allclose(got[row], expected, atol=2e-4, rtol=2e-4)
 
 
-def test_logits_are_those_of_transformers():
+def as_llama(model):
+    """The same weights in the Llama of transformers."""
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    config = SHAPES[0]
-    model = stirred(config)
+    config = model.config
     theirs = transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             vocab_size=config.vocab_size,
@@ -126,7 +131,13 @@ def test_logits_are_those_of_transformers():
             state[f"{names[stem]}.weight"] = weight
     theirs.load_state_dict(state, strict=False)
     theirs.tie_weights()
-    ids = torch.randint(config.vocab_size, (2, 12), generator=torch.Generator().manual_seed(0))
+    return theirs
+
+
+def test_logits_are_those_of_transformers():
+    model = stirred(SHAPES[0])
+    theirs = as_llama(model)
+    ids = torch.randint(SHAPES[0].vocab_size, (2, 12), generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model(ids), theirs(ids).logits, atol=1e-4, rtol=1e-4)
 
 

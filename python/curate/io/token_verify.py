@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import mmap
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from curate.errors import OutputError
-from curate.io.token_store import TokenStore
-from curate.io.tokens import content_digest, hf_state, token_schema
-from curate.schema import INPUT_IDS
+from curate.io.token_rows import places_of
+from curate.io.token_store import TokenStore, map_file
+from curate.io.tokens import INDEX_COLUMNS, content_digest, hf_state
+from curate.schema import DOC_LENS, INPUT_IDS
 
 
 def verify_tokens(folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def _verify_split(folder: Path) -> list[str]:
         counts = [(int(s["rows"]), int(s["tokens"])) for s in manifest["shards"]]
         digest = content_digest(manifest["dtype"], manifest["tokenizer"]["sha256"], [s[2] for s in shards])
         state = json.loads((folder / "state.json").read_bytes())
-        schema = token_schema(pa.type_for_alias(manifest["dtype"]))
+        schema = store.schema
         eos_id = manifest["tokenizer"]["eos_id"]
     except OutputError as error:
         return [f"{folder}: {error}"]
@@ -113,16 +113,16 @@ def _verify_shard(
     path: Path,
     schema: pa.Schema,
     *,
-    index: list[tuple[int, int, int]],
+    index: list[dict[str, int]],
     counts: tuple[int, int],
     vocab_size: int,
     eos_id: int | None,
 ) -> list[str]:
     problems = []
-    found: list[tuple[int, int, int]] = []
+    found: list[dict[str, int]] = []
     try:
-        with path.open("rb") as file:
-            reader = pa.BufferReader(pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
+        mapped = map_file(path)
+        reader = pa.BufferReader(mapped)
         if pa.ipc.read_schema(reader) != schema:
             return ["its columns are not those of a token shard"]
         while True:
@@ -135,12 +135,17 @@ def _verify_shard(
             batch.validate(full=True)
             ids = batch[INPUT_IDS]
             problems += _verify_ids(ids, len(found), vocab_size, eos_id)
-            found.append((offset, batch.num_rows, len(ids.values)))
+            if DOC_LENS in schema.names:
+                problems += _verify_lengths(batch, len(found))
+            places = places_of(mapped.slice(offset, reader.tell() - offset), schema)
+            line = {"offset": offset, "rows": batch.num_rows, "tokens": len(ids.values)}
+            found.append(line | {name: at + offset for name, at in places.items()})
     except (OSError, pa.ArrowException) as error:
         return [*problems, f"not an Arrow stream: {error}"]
-    if (sum(rows for _, rows, _ in found), sum(tokens for _, _, tokens in found)) != counts:
+    if (sum(line["rows"] for line in found), sum(line["tokens"] for line in found)) != counts:
         problems.append("its rows and tokens are not those of the manifest")
-    if found != index:
+    named = [{name: line[name] for name in INDEX_COLUMNS[1:]} for line in index]
+    if [{name: line.get(name, -1) for name in INDEX_COLUMNS[1:]} for line in found] != named:
         problems.append("its batches are not where the index says")
     return problems
 
@@ -150,7 +155,7 @@ def _verify_ids(ids: Any, number: int, vocab_size: int, eos_id: int | None) -> l
     values = ids.values.to_numpy(zero_copy_only=False)
     if len(values) and values.max() >= vocab_size:
         problems.append(f"batch {number}: id {values.max()} is outside the vocabulary of {vocab_size}")
-    if eos_id is not None:
+    if eos_id is not None and not pa.types.is_fixed_size_list(ids.type):
         offsets = ids.offsets.to_numpy()
         ended = offsets[1:] > offsets[:-1]
         last = offsets[1:][ended] - 1
@@ -158,3 +163,11 @@ def _verify_ids(ids: Any, number: int, vocab_size: int, eos_id: int | None) -> l
         if missing:
             problems.append(f"batch {number}: {missing} rows do not end with token {eos_id}")
     return problems
+
+
+def _verify_lengths(batch: pa.RecordBatch, number: int) -> list[str]:
+    lens = batch[DOC_LENS]
+    ends = np.concatenate([[0], np.cumsum(lens.values.to_numpy(), dtype=np.int64)])
+    sums = np.diff(ends[lens.offsets.to_numpy()])
+    wrong = int((sums != batch.schema.field(INPUT_IDS).type.list_size).sum())
+    return [f"batch {number}: doc_lens of {wrong} rows do not add up"] if wrong else []

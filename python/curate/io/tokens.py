@@ -2,10 +2,12 @@
 
 A split is a folder; `dataset_dict.json` in its parent joins the splits:
 
-    data-*.arrow        IPC stream, uncompressed (so that it can be mapped): input_ids, id, url, source;
-                        a row per document
-    index.npy           int64 [batches + 1, 4]: shard, byte offset of the record batch's message in it,
-                        rows before it, tokens before it; the last line is (shards, 0, all rows, all tokens)
+    data-*.arrow        IPC stream, uncompressed (so that it can be mapped), in one of two forms:
+                        documents: input_ids (list), id, url, source, optional loss_mask; a row per document
+                        packed: input_ids (fixed_size_list), doc_lens, doc_ids, doc_urls, doc_sources (a value
+                        per document in the row), optional loss_mask; see `curate.io.packing`
+    index.npy           int64 [batches + 1, 8], a line per record batch, see `INDEX_COLUMNS`; the last line holds
+                        the number of shards, and all rows and tokens
     token_bytes.npy     int32 [vocab_size]: bytes of text a token stands for, 0 for special tokens
     tokenizer.json      the exact tokenizer
     manifest.json       format version, dtype, tokenizer, digests and counts per shard, totals, provenance
@@ -16,7 +18,7 @@ A split is a folder; `dataset_dict.json` in its parent joins the splits:
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,24 @@ import pyarrow as pa
 
 from curate.errors import OutputError
 from curate.io.atomic import replacing, write_bytes
-from curate.schema import ID, INPUT_IDS, SOURCE, URL
+from curate.io.token_rows import places_of, rechunked
+from curate.schema import (
+    DOC_IDS,
+    DOC_LENS,
+    DOC_SOURCES,
+    DOC_URLS,
+    ID,
+    INPUT_IDS,
+    LOSS_MASK,
+    SOURCE,
+    URL,
+)
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "2.0"
+#: What a line of index.npy says of a record batch. The last four are byte positions in the shard: of the ids, of the
+#: 32-bit list offsets (of `input_ids`, or of `doc_lens` in the packed form), of the values of `doc_lens`, and of
+#: the bits of `loss_mask`; -1 where there is no such column. With them a reader needs no Arrow to find a token.
+INDEX_COLUMNS = ("shard", "offset", "rows", "tokens", "ids_at", "bounds_at", "lens_at", "mask_at")
 #: IPC end-of-stream marker: continuation word and a metadata length of zero
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 # A batch is cut before the row that would take it past this, so that 32-bit list offsets cannot overflow and
@@ -59,42 +76,56 @@ class TokenizerFacts:
         return hashlib.sha256(self.json).hexdigest()
 
 
-def token_schema(dtype: pa.DataType) -> pa.Schema:
-    """The columns of a token shard whose ids are stored as `dtype` (uint16 or uint32)."""
+def token_schema(dtype: pa.DataType, row_tokens: int | None = None, loss_mask: bool = False) -> pa.Schema:
+    """The columns of a token shard.
+
+    Args:
+        dtype: of the ids, uint16 or uint32.
+        row_tokens: tokens of every row of the packed form; None = the form of documents.
+        loss_mask: with a mask, true where a token is to be learned.
+    """
     if dtype not in (pa.uint16(), pa.uint32()):
         raise OutputError(f"token ids cannot be stored as {dtype}", hint="use pyarrow.uint16() or uint32()")
-    return pa.schema(
-        [
-            pa.field(INPUT_IDS, pa.list_(dtype)),
-            pa.field(ID, pa.string()),
-            pa.field(URL, pa.string()),
-            pa.field(SOURCE, pa.string()),
-        ]
-    )
+    if row_tokens is None:
+        mask = [pa.field(LOSS_MASK, pa.list_(pa.bool_()))] if loss_mask else []
+        names = [pa.field(name, pa.string()) for name in (ID, URL, SOURCE)]
+        return pa.schema([pa.field(INPUT_IDS, pa.list_(dtype)), *mask, *names])
+    mask = [pa.field(LOSS_MASK, pa.list_(pa.bool_(), row_tokens))] if loss_mask else []
+    names = [pa.field(name, pa.list_(pa.string())) for name in (DOC_IDS, DOC_URLS, DOC_SOURCES)]
+    lens = pa.field(DOC_LENS, pa.list_(pa.int32()))
+    return pa.schema([pa.field(INPUT_IDS, pa.list_(dtype, row_tokens)), lens, *mask, *names])
 
 
 def write_token_shard(
-    path: Path, batches: Iterable[pa.RecordBatch], dtype: pa.DataType, rows_per_batch: int = 1000
+    path: Path,
+    batches: Iterable[pa.RecordBatch],
+    dtype: pa.DataType,
+    rows_per_batch: int = 1000,
+    *,
+    row_tokens: int | None = None,
+    loss_mask: bool = False,
 ) -> dict[str, Any]:
     """Writes one shard; the bytes depend on the rows and their order alone, not on how they were batched.
 
     Args:
         path: the file to write; it appears, whole, when everything is on disk.
-        batches: with columns `input_ids` (list or large_list of integers), `id`, `url`, `source`; others are
-            left out. `id` and `input_ids` hold no nulls.
+        batches: with the columns of `token_schema`, `input_ids` a list or large_list of integers; other columns
+            are left out. There are no nulls but in `url`, `source` and their plurals.
         dtype: uint16 or uint32.
         rows_per_batch: rows of each record batch written (fewer where tokens would pass `MAX_BATCH_TOKENS`).
+        row_tokens: tokens of every row of the packed form; None = the form of documents.
+        loss_mask: write the column `loss_mask`.
 
     Returns:
-        JSON values for `finish_split`: file, dtype, max_id (-1 without tokens), rows, tokens, bytes, sha256,
-        batches (offset, rows, tokens of each).
+        JSON values for `finish_split`: file, dtype, row_tokens, loss_mask, max_id (-1 without tokens), rows,
+        tokens, bytes, sha256, batches (of each what `INDEX_COLUMNS` says).
 
     Raises:
         OutputError: an id does not fit `dtype`, a column is missing, or there is a null where none may be.
     """
     if rows_per_batch < 1:
         raise OutputError(f"rows_per_batch is {rows_per_batch}", hint="write at least one row per batch")
-    schema = token_schema(dtype)
+    schema = token_schema(dtype, row_tokens, loss_mask)
     digest = hashlib.sha256()
     position = rows = tokens = 0
     max_id = -1
@@ -108,18 +139,22 @@ def write_token_shard(
             position += len(data)
 
         put(memoryview(schema.serialize()))
-        for batch in _rechunk(batches, schema, rows_per_batch):
+        for batch in rechunked(batches, schema, rows_per_batch, MAX_BATCH_TOKENS):
             ids = batch.column(0).values.to_numpy()
             n_tokens = len(ids)
             max_id = max(max_id, int(ids.max(initial=0)) if n_tokens else -1)
-            written.append({"offset": position, "rows": batch.num_rows, "tokens": n_tokens})
-            put(memoryview(batch.serialize()))
+            message = batch.serialize()
+            places = {name: at + position for name, at in places_of(message, schema).items()}
+            written.append({"offset": position, "rows": batch.num_rows, "tokens": n_tokens, **places})
+            put(memoryview(message))
             rows += batch.num_rows
             tokens += n_tokens
         put(END_OF_STREAM)
     return {
         "file": path.name,
         "dtype": str(dtype),
+        "row_tokens": row_tokens,
+        "loss_mask": loss_mask,
         "max_id": max_id,
         "rows": rows,
         "tokens": tokens,
@@ -134,6 +169,7 @@ def finish_split(
     shards: Sequence[Mapping[str, Any]],
     tokenizer: TokenizerFacts,
     provenance: Mapping[str, Any],
+    packing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes everything beside the shards of a split, `state.json` last.
 
@@ -143,6 +179,7 @@ def finish_split(
             be empty (`datasets` cannot load a split without a shard).
         tokenizer: what made the ids.
         provenance: JSON values kept in the manifest (plan, versions, input digests).
+        packing: JSON values on how packed rows were made, and what that lost; None = the form of documents.
 
     Returns:
         The manifest.
@@ -159,11 +196,13 @@ def finish_split(
             f"token_bytes has shape {tokenizer.token_bytes.shape} for {tokenizer.vocab_size} tokens",
             hint="give one length per token id",
         )
-    dtypes = sorted({shard["dtype"] for shard in shards})
-    if len(dtypes) > 1:
+    forms = sorted({(s["dtype"], s["row_tokens"] or 0, s["loss_mask"]) for s in shards})
+    if len(forms) > 1:
         raise OutputError(
-            f"the shards of {folder} store ids as {' and '.join(dtypes)}", hint="write one type"
+            f"the shards of {folder} differ: (type of ids, tokens per row, loss_mask) are {forms}",
+            hint="write one form",
         )
+    dtype, row_tokens, loss_mask = forms[0]
     max_id = max(shard["max_id"] for shard in shards)
     if max_id >= tokenizer.vocab_size:
         raise OutputError(
@@ -176,7 +215,11 @@ def finish_split(
     manifest = {
         "format": "curate-tokens",
         "format_version": FORMAT_VERSION,
-        "dtype": dtypes[0],
+        "dtype": dtype,
+        "form": "packed" if row_tokens else "documents",
+        "row_tokens": row_tokens or None,
+        "loss_mask": loss_mask,
+        "packing": dict(packing) if packing else None,
         "tokenizer": {
             "sha256": tokenizer.digest,
             "vocab_size": tokenizer.vocab_size,
@@ -190,7 +233,7 @@ def finish_split(
             "index.npy": hashlib.sha256(index).hexdigest(),
             "token_bytes.npy": hashlib.sha256(token_bytes).hexdigest(),
         },
-        "content_digest": content_digest(dtypes[0], tokenizer.digest, [shard["sha256"] for shard in shards]),
+        "content_digest": content_digest(dtype, tokenizer.digest, [shard["sha256"] for shard in shards]),
         "provenance": dict(provenance),
     }
     write_bytes(folder / "tokenizer.json", tokenizer.json)
@@ -250,81 +293,16 @@ def split_of(ids: pa.Array, valid_share: float) -> pa.BooleanArray:
     return pa.array(np.frombuffer(keys, ">u8") < np.uint64(limit))
 
 
-def _rechunk(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows_per_batch: int
-) -> Iterator[pa.RecordBatch]:
-    pending: list[pa.RecordBatch] = []
-    rows = tokens = 0
-    for batch in batches:
-        clean = _checked(batch, schema)
-        ends = clean.column(0).offsets.to_numpy()[1:].astype(np.int64)
-        start = 0
-        while start < clean.num_rows:
-            before = int(ends[start - 1]) if start else 0
-            fitting = int(np.searchsorted(ends, before + MAX_BATCH_TOKENS - tokens, side="right"))
-            shortest = start if rows else start + 1  # one row is written however long it is
-            stop = max(min(start + rows_per_batch - rows, fitting), shortest)
-            if stop > start:
-                pending.append(clean.slice(start, stop - start))
-                rows += stop - start
-                tokens += int(ends[stop - 1]) - before
-            if rows == rows_per_batch or stop < clean.num_rows:
-                yield _joined(pending, schema)
-                pending, rows, tokens = [], 0, 0
-            start = stop
-    if rows:
-        yield _joined(pending, schema)
-
-
-def _checked(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The four columns in their types, with list offsets from zero."""
-    for name in schema.names:
-        if name not in batch.schema.names:
-            raise OutputError(f"token rows have no column `{name}`", hint="carry id, url and source along")
-    ids = batch[INPUT_IDS]
-    if not (pa.types.is_list(ids.type) or pa.types.is_large_list(ids.type)):
-        raise OutputError(f"`{INPUT_IDS}` is {ids.type}", hint="give a list of integers per row")
-    if ids.null_count or batch[ID].null_count:
-        raise OutputError(f"`{INPUT_IDS}` or `{ID}` has a null", hint="reject such rows before they get here")
-    offsets = ids.offsets.to_numpy()
-    values = ids.values.slice(offsets[0], offsets[-1] - offsets[0])
-    if values.null_count:
-        raise OutputError("a token id is null", hint="a tokenizer gives an integer for every token")
-    if not pa.types.is_integer(values.type):
-        raise OutputError(f"token ids are {values.type}", hint="give integers")
-    try:
-        values = values.cast(schema.field(INPUT_IDS).type.value_type)
-    except pa.ArrowInvalid as error:
-        raise OutputError(
-            f"a token id does not fit: {error}", hint="store the ids as uint32; no id may be negative"
-        ) from error
-    starts = (offsets - offsets[0]).astype(np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(starts), values, type=schema.field(INPUT_IDS).type)
-    others = [batch[name].cast(pa.string()) for name in schema.names[1:]]
-    return pa.record_batch([lists, *others], schema=schema)
-
-
-def _joined(parts: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    """One batch with buffers of its own, so that nothing of the input's layout reaches the file."""
-    columns = [pa.concat_arrays([part.column(i) for part in parts]) for i in range(len(schema))]
-    lists = columns[0]
-    offsets = lists.offsets.to_numpy()
-    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
-    starts = pa.array((offsets - offsets[0]).astype(np.int32))
-    rows = pa.array(np.arange(len(lists)))
-    fresh = [pa.ListArray.from_arrays(starts, values, type=schema.field(0).type)]
-    return pa.record_batch([*fresh, *(column.take(rows) for column in columns[1:])], schema=schema)
-
-
 def _index(shards: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
     lines = []
     rows = tokens = 0
     for number, shard in enumerate(shards):
         for batch in shard["batches"]:
-            lines.append((number, batch["offset"], rows, tokens))
+            places = (batch.get(name, -1) for name in INDEX_COLUMNS[4:])
+            lines.append((number, batch["offset"], rows, tokens, *places))
             rows += batch["rows"]
             tokens += batch["tokens"]
-    return np.array([*lines, (len(shards), 0, rows, tokens)], dtype="<i8")
+    return np.array([*lines, (len(shards), 0, rows, tokens, -1, -1, -1, -1)], dtype="<i8")
 
 
 def _npy(array: npt.NDArray[Any]) -> bytes:

@@ -13,7 +13,7 @@ from curate.report import Ledger, Report
 from curate.run.job import Job
 from curate.run.layout import Layout
 from curate.run.phase import SPLITS
-from curate.schema import INPUT_IDS
+from curate.schema import INPUT_IDS, LOSS_MASK
 from curate.tokenizer import Tokenizer
 
 
@@ -74,10 +74,11 @@ def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:
             if name.startswith("tokens/"):
                 splits.setdefault((layout.root / name).parent, []).append(receipt)
     if not splits:  # one dataset per language, and no document in any
-        dtype = job.phase(len(job.plan.phases)).schema.field(INPUT_IDS).type.value_type
+        schema = job.phase(len(job.plan.phases)).schema
+        dtype, masked = schema.field(INPUT_IDS).type.value_type, LOSS_MASK in schema.names
         for split in SPLITS:
             path = layout.token_shard(None, split, 0, 1)
-            splits[path.parent] = [write_token_shard(path, [], dtype)]
+            splits[path.parent] = [write_token_shard(path, [], dtype, loss_mask=masked)]
     provenance = {"plan": job.plan.fingerprints[-1], "inputs": job.barrier_fingerprint(1)}
     for folder, receipts in sorted(splits.items()):
         finish_split(folder, receipts, facts, provenance)

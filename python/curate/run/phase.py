@@ -26,6 +26,7 @@ from curate.schema import (
     ID,
     INPUT_IDS,
     LANGUAGE,
+    LOSS_MASK,
     PARTITION,
     ROW,
     SHARD,
@@ -167,12 +168,13 @@ def _writing(batches: Iterator[pa.RecordBatch], sink: ParquetSink) -> Iterator[p
 
 
 def _document_schema(schema: pa.Schema, without: frozenset[str]) -> pa.Schema:
-    return pa.schema([f for f in schema if f.name not in {INPUT_IDS, *without}])
+    return pa.schema([f for f in schema if f.name not in {INPUT_IDS, LOSS_MASK, *without}])
 
 
 def _write_tokens(job: Job, shard: int, kept: Iterator[pa.RecordBatch], ledger: Ledger) -> None:
     layout, write = job.layout, job.plan.write
-    dtype = job.phase(len(job.plan.phases)).schema.field(INPUT_IDS).type.value_type
+    schema = job.phase(len(job.plan.phases)).schema
+    dtype, masked = schema.field(INPUT_IDS).type.value_type, LOSS_MASK in schema.names
     parts: dict[tuple[str | None, str], list[pa.RecordBatch]] = {}
     if not write.by_language:
         parts = {(None, split): [] for split in SPLITS}
@@ -187,7 +189,7 @@ def _write_tokens(job: Job, shard: int, kept: Iterator[pa.RecordBatch], ledger: 
                 parts.setdefault((language, split), []).append(rows.filter(wanted))
     for (language, split), batches in sorted(parts.items(), key=str):
         path = layout.token_shard(language, split, shard, len(job.files))
-        ledger.outputs[layout.relative(path)] = write_token_shard(path, batches, dtype)
+        ledger.outputs[layout.relative(path)] = write_token_shard(path, batches, dtype, loss_mask=masked)
 
 
 def _language_folders(languages: pa.Array) -> pa.Array:
@@ -200,7 +202,8 @@ def _token_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
     for name in (URL, SOURCE):
         if batch.schema.get_field_index(name) < 0:
             batch = set_column(batch, name, pa.nulls(batch.num_rows, pa.string()))
-    return batch.select([INPUT_IDS, ID, URL, SOURCE])
+    mask = [LOSS_MASK] if LOSS_MASK in batch.schema.names else []
+    return batch.select([INPUT_IDS, *mask, ID, URL, SOURCE])
 
 
 # --- rounds of a barrier ---------------------------------------------------------------------------------

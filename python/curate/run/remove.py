@@ -21,7 +21,7 @@ from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, Report
 from curate.run.finish import finished_manifest, tokenizer_facts
 from curate.run.layout import Layout
-from curate.schema import ID, INPUT_IDS, TEXT
+from curate.schema import ID, INPUT_IDS, LOSS_MASK, TEXT
 
 
 @dataclass
@@ -130,7 +130,12 @@ def _tokens_without(path: Path, wanted: pa.Array, receipt: dict[str, Any]) -> di
     kept = table.filter(pc.invert(hit))
     if kept.num_rows == receipt["rows"]:
         return receipt
-    return write_token_shard(path, kept.to_batches(), table.schema.field(INPUT_IDS).type.value_type)
+    return write_token_shard(
+        path,
+        kept.to_batches(),
+        table.schema.field(INPUT_IDS).type.value_type,
+        loss_mask=LOSS_MASK in table.schema.names,
+    )
 
 
 def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Path]) -> None:

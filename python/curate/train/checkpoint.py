@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,33 @@ import torch
 
 from curate.errors import OutputError
 from curate.io.atomic import replacing
-from curate.train.model import Decoder
+from curate.train.model import Decoder, ModelConfig
 
-VERSION = 1
+VERSION = 2
 _NAME = re.compile(r"step-(\d{8})\.npz")
 
 
-def save_checkpoint(folder: Path, step: int, model: Decoder, optimizer: Any, facts: dict[str, Any]) -> Path:
+def save_checkpoint(
+    folder: Path, step: int, model: Decoder, optimizers: Sequence[Any], facts: dict[str, Any]
+) -> Path:
     """Writes `step-XXXXXXXX.npz` whole or not at all, then removes the older ones.
 
     Args:
         folder: made if it is not there.
         step: steps done.
-        model: its weights.
-        optimizer: AdamW; its moments and counts per weight.
+        model: its shape and weights.
+        optimizers: their state per weight.
         facts: JSON values, e.g. configuration and the state of the dataset.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": VERSION, "step": step, **facts}, sort_keys=True).encode()
+    whole = {"version": VERSION, "step": step, "model": vars(model.config), **facts}
+    text = json.dumps(whole, sort_keys=True).encode()
     arrays: dict[str, np.ndarray[Any, Any]] = {"facts": np.frombuffer(text, np.uint8)}
     for name, weight in model.named_parameters():
         arrays[f"weight {name}"] = weight.detach().cpu().numpy()
-        for key, value in optimizer.state.get(weight, {}).items():
-            arrays[f"adamw {key} {name}"] = value.detach().cpu().numpy()
+        for optimizer in optimizers:
+            for key, value in optimizer.state.get(weight, {}).items():
+                arrays[f"state {name} {key}"] = value.detach().cpu().numpy()
     path = folder / f"step-{step:08d}.npz"
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
@@ -69,7 +74,26 @@ def read_facts(path: Path) -> dict[str, Any]:
     return dict(facts)
 
 
-def restore(path: Path, model: Decoder, optimizer: Any) -> None:
+def load_model(path: str | Path) -> Decoder:
+    """The model of a checkpoint, or of the latest one in a folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+        OutputError: it is damaged or of another version.
+    """
+    found = latest_checkpoint(Path(path)) if Path(path).is_dir() else Path(path)
+    if found is None or not found.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        config = ModelConfig(**read_facts(found)["model"])
+    except (KeyError, TypeError) as error:
+        raise OutputError(f"checkpoint {found} names no model: {error}", hint="train it again") from error
+    model = Decoder(config)
+    restore(found, model, [])
+    return model
+
+
+def restore(path: Path, model: Decoder, optimizers: Sequence[Any]) -> None:
     """Puts weights and optimizer state back.
 
     Raises:
@@ -79,14 +103,29 @@ def restore(path: Path, model: Decoder, optimizer: Any) -> None:
         with np.load(path, allow_pickle=False) as arrays, torch.no_grad():
             for name, weight in model.named_parameters():
                 weight.copy_(_like(weight, arrays[f"weight {name}"]))
-                state = optimizer.state[weight]
-                state["step"] = torch.from_numpy(arrays[f"adamw step {name}"])
-                for key in ("exp_avg", "exp_avg_sq"):
-                    state[key] = _like(weight, arrays[f"adamw {key} {name}"])
+                prefix = f"state {name} "
+                found = {key.removeprefix(prefix): key for key in arrays.files if key.startswith(prefix)}
+                owner = _owner(optimizers, weight)
+                if owner is None:
+                    continue
+                if not found:
+                    raise KeyError(f"{prefix}*")
+                for key, full in found.items():
+                    array = arrays[full]
+                    value = torch.from_numpy(array) if array.ndim == 0 else _like(weight, array)
+                    owner.state[weight][key] = value
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise OutputError(
             f"checkpoint {path} does not fit: {error}", hint="remove it, or resume=False"
         ) from error
+
+
+def _owner(optimizers: Sequence[Any], weight: Any) -> Any | None:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if any(parameter is weight for parameter in group["params"]):
+                return optimizer
+    return None
 
 
 def _like(weight: Any, array: np.ndarray[Any, Any]) -> Any:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from curate.errors import CurateError
 
+#: types that activations may have
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -23,8 +26,10 @@ class ModelConfig:
         n_kv_heads: key and value heads, a divisor of n_heads (Ainslie et al. 2023).
         d_ff: inner width of SwiGLU; None = 8/3 d_model (Shazeer 2020), rounded up to a multiple of 64.
         tie_embeddings: the output layer is the embedding, transposed.
+        qk_norm: queries and keys are normalised per head before they are rotated (Henry et al. 2020; as in Qwen3).
         rope_theta: base of the rotary angles (Su et al. 2021).
         norm_eps: added to the mean square.
+        dtype: of activations, "float32" or "bfloat16". Weights, logits and losses are float32.
     """
 
     vocab_size: int
@@ -34,8 +39,10 @@ class ModelConfig:
     n_kv_heads: int = 2
     d_ff: int | None = None
     tie_embeddings: bool = True
+    qk_norm: bool = False
     rope_theta: float = 10000.0
     norm_eps: float = 1e-5
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads"):
@@ -46,6 +53,8 @@ class ModelConfig:
                 f"d_model {self.d_model} over {self.n_heads} heads is no even width",
                 hint="make d_model a multiple of 2 * n_heads",
             )
+        if self.dtype not in DTYPES:
+            raise CurateError(f"unknown dtype {self.dtype!r}", hint=f"known: {', '.join(DTYPES)}")
         if self.n_heads % self.n_kv_heads:
             raise CurateError(
                 f"{self.n_heads} query heads cannot share {self.n_kv_heads} key heads",
@@ -73,7 +82,15 @@ class RMSNorm(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+
+
+class Linear(nn.Linear):  # type: ignore[misc]
+    """A matrix in float32 that multiplies in the type of its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., inputs] to [..., outputs]."""
+        return F.linear(x, self.weight.to(x.dtype))
 
 
 class Attention(nn.Module):  # type: ignore[misc]
@@ -83,17 +100,21 @@ class Attention(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.config = config
         d, dh = config.d_model, config.d_head
-        self.query = nn.Linear(d, config.n_heads * dh, bias=False)
-        self.key = nn.Linear(d, config.n_kv_heads * dh, bias=False)
-        self.value = nn.Linear(d, config.n_kv_heads * dh, bias=False)
-        self.output = nn.Linear(config.n_heads * dh, d, bias=False)
+        self.query = Linear(d, config.n_heads * dh, bias=False)
+        self.key = Linear(d, config.n_kv_heads * dh, bias=False)
+        self.value = Linear(d, config.n_kv_heads * dh, bias=False)
+        self.output = Linear(config.n_heads * dh, d, bias=False)
+        self.query_norm = RMSNorm(dh, config.norm_eps) if config.qk_norm else None
+        self.key_norm = RMSNorm(dh, config.norm_eps) if config.qk_norm else None
 
     def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
         """x: [batch, length, d_model]; mask: bool [batch, 1, length, length], None = causal."""
         batch, length, _ = x.shape
         heads = (batch, length, -1, self.config.d_head)
-        q = rotate(self.query(x).view(heads).transpose(1, 2), angles)
-        k = rotate(self.key(x).view(heads).transpose(1, 2), angles)
+        q, k = self.query(x).view(heads), self.key(x).view(heads)
+        if self.query_norm is not None and self.key_norm is not None:
+            q, k = self.query_norm(q), self.key_norm(k)
+        q, k = rotate(q.transpose(1, 2), angles), rotate(k.transpose(1, 2), angles)
         v = self.value(x).view(heads).transpose(1, 2)
         mixed = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True
@@ -106,9 +127,9 @@ class FeedForward(nn.Module):  # type: ignore[misc]
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate = nn.Linear(config.d_model, config.d_inner, bias=False)
-        self.up = nn.Linear(config.d_model, config.d_inner, bias=False)
-        self.down = nn.Linear(config.d_inner, config.d_model, bias=False)
+        self.gate = Linear(config.d_model, config.d_inner, bias=False)
+        self.up = Linear(config.d_model, config.d_inner, bias=False)
+        self.down = Linear(config.d_inner, config.d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
@@ -147,7 +168,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, config.norm_eps)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head = Linear(config.d_model, config.vocab_size, bias=False)
         if config.tie_embeddings:
             self.head.weight = self.embedding.weight
         generator = torch.Generator().manual_seed(seed)
@@ -168,14 +189,23 @@ class Decoder(nn.Module):  # type: ignore[misc]
                 document. Rotary positions are relative, so they need not restart.
 
         Returns:
-            float [batch, length, vocab_size].
+            float32 [batch, length, vocab_size].
         """
         angles = rotary_angles(self.config, input_ids.shape[1], input_ids.device)
         mask = None if segment_ids is None else document_mask(segment_ids)
-        x = self.embedding(input_ids)
+        x = self.embedding(input_ids).to(DTYPES[self.config.dtype])
         for block in self.blocks:
             x = block(x, angles, mask)
-        return self.head(self.norm(x))
+        return self.head(self.norm(x)).float()
+
+    def flops_per_token(self, seq_len: int) -> float:
+        """Floating-point operations of forward and backward per token: 6 per weight that multiplies, and attention.
+
+        Attention counts 12 x layers x d_model x seq_len (Chowdhery et al. 2022, appendix B), unmasked.
+        """
+        lookup = 0 if self.config.tie_embeddings else self.embedding.weight.numel()
+        attention = 12 * self.config.n_layers * self.config.d_model * seq_len
+        return float(6 * (self.n_parameters() - lookup) + attention)
 
     def n_parameters(self) -> int:
         """Weights, shared ones counted once."""
@@ -199,6 +229,6 @@ def rotary_angles(config: ModelConfig, length: int, device: Any) -> tuple[Tensor
 
 def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     """Turns the pairs (i, i + d_head / 2) of [..., length, d_head] by their angles, as in Llama."""
-    cos, sin = angles
+    cos, sin = (part.to(x.dtype) for part in angles)
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
