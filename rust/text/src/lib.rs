@@ -5,7 +5,9 @@ mod affixes;
 pub mod c4;
 pub mod chars;
 mod letters;
+mod line_stats;
 pub mod lines;
+pub mod listed;
 pub mod normalize;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;

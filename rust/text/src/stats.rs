@@ -4,18 +4,19 @@
 //! the same here: Rae et al. 2021 (arXiv 2112.11446, Table A1), Raffel et al. 2020, Penedo et al. 2024 (2406.17557).
 
 use crate::chars::is_terminal_punctuation;
+use crate::line_stats::line_stats;
 use crate::lines::{split_at_runs, split_lines, strip};
 use crate::repeats::{Repeats, Words};
 use crate::runs::{KEY_BYTES, Key};
 use crate::scan::{Spaces, end_of_run};
 use crate::sentences::RunSentences;
-use crate::signals::TextStats;
+use crate::signals::{LineStats, TextStats};
 use crate::tally::Tally;
 use crate::vocabulary::{Adder, Totals, Vocabulary};
 use crate::words::Splitter;
 
 /// Gopher's stop words, in lower case as printed.
-pub(crate) const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
+pub const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
 /// FineWeb's limit for a short line, in characters.
 pub(crate) const SHORT_LINE_CHARS: usize = 30;
@@ -42,14 +43,29 @@ struct Occurrences {
 }
 
 impl Measure {
-    /// All signals of `text`. Linear in its length.
+    /// The signals of `text`, with English stop words. Linear in its length.
     pub fn stats(&mut self, text: &str) -> TextStats {
+        self.stats_with(text, &STOP_WORDS)
+    }
+
+    /// The signals of `text` and those of its lines.
+    pub fn all_stats(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> (TextStats, LineStats) {
+        let stats = self.stats_with(text, stop_words);
+        let occurrences = self.occurrences.of(&self.vocabulary, stop_words).sum();
+        let lines = line_stats(text, &stats, occurrences);
+        (stats, lines)
+    }
+
+    /// The signals of `text`, with these stop words.
+    pub fn stats_with(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> TextStats {
         let mut stats = TextStats { n_bytes: text.len() as u64, ..TextStats::default() };
         let (totals, spaces, sentences) = self.walk(text);
         stats.n_chars = totals.chars + spaces.chars;
         stats.n_sentences = sentences;
         from_totals(&totals, &spaces, &mut stats);
         self.occurrences.read(&self.words, &self.vocabulary, &mut stats);
+        let found = self.occurrences.of(&self.vocabulary, stop_words).filter(|&count| count > 0);
+        stats.stop_words = found.count() as u64;
         self.repetition(text, &mut stats);
         self.lines(text, &spaces, &mut stats);
         stats.lorem_ipsum = if totals.ipsum == 0 { 0 } else { count_lorem_ipsum(text) };
@@ -195,6 +211,12 @@ impl Measure {
 }
 
 impl Occurrences {
+    /// How often each of these words occurs.
+    fn of(&self, vocabulary: &Vocabulary, words: &[impl AsRef<str>]) -> impl Iterator<Item = u64> {
+        let count = |number: u32| self.counts.get(number as usize).copied().map_or(0, u64::from);
+        words.iter().map(move |word| vocabulary.number(word.as_ref()).map_or(0, count))
+    }
+
     /// Counts the words of a text and writes what follows from the counts.
     fn read(&mut self, words: &Words, vocabulary: &Vocabulary, stats: &mut TextStats) {
         self.distinct.clear();
@@ -209,10 +231,6 @@ impl Occurrences {
         }
         let total = words.numbers.len() as u64;
         stats.unique_word_ratio = ratio(self.distinct.len() as u64, total);
-        stats.stop_words = STOP_WORDS
-            .iter()
-            .filter(|word| vocabulary.number(word).is_some_and(|number| self.counts[number as usize] > 0))
-            .count() as u64;
         self.bits.clear();
         let mut entropy = 0.0;
         for &number in &self.distinct {

@@ -168,6 +168,12 @@ pub(crate) fn is_plain(run: &str, letters: usize) -> bool {
     cut && letters > 0 && ENGLISH.get(word).is_none() && ENGLISH.get(run).is_none()
 }
 
+/// Whether a run is a web or mail address, perhaps with marks around it.
+pub(crate) fn is_web_address(run: &str) -> bool {
+    let marks: &[char] = &['.', ',', ';', ':', '!', '?', '(', ')', '[', ']', '<', '>', '"', '\''];
+    run.contains('.') && is_address(run.trim_matches(marks))
+}
+
 fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     lengths.iter().scan(0, |start, &length| {
         let end = *start + usize::from(length);
@@ -248,7 +254,7 @@ fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
 }
 
 /// A letter of a script written without spaces: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
-fn is_unspaced(c: char) -> bool {
+pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e01}'..='\u{e3a}' | '\u{e40}'..='\u{e4e}' | '\u{e81}'..='\u{ece}' | '\u{1000}'..='\u{109f}'
         | '\u{1780}'..='\u{17d3}' | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
