@@ -246,7 +246,10 @@ NEAR_MISSES = [
     ("sg_nric", "NRIC S1234567E"),
     ("mac_address", "01:32:54:67:89:AB"),
     ("url_credentials", "http://user:password@proxy.net:8080 amqp://guest:guest@localhost"),
-    ("phone", "1st call: 1 2 3 4 5 6 7 8 and 294 of 294 (100.00%) call sites"),
+    (
+        "phone",
+        "1st call: 1 2 3 4 5 6 7 8, 2nd call: 10 11 12 13 14 15 16 17 18 and 294 of 294 (100.00%) call sites",
+    ),
     ("api_key", "md-a-long-slug-with-dashes re_compile_the_pattern_of_everything_x"),
     ("us_ssn", "SSN 000-12-3456 SSN 666-12-3456 SSN 900-12-3456 ssn 456-00-1234 ssn 078-05-1120"),
 ]

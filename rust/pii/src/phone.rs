@@ -57,11 +57,14 @@ struct Groups {
     digits: Vec<u8>,
     /// (digits so far, end in the text, separator before the group)
     ends: Vec<(usize, usize, u8)>,
+    /// More groups follow than a number has digits for.
+    is_cut: bool,
 }
 
 /// Reads groups of digits joined by one separator, perhaps with parentheses, from `start`.
 fn groups(text: &[u8], start: usize) -> Groups {
-    let mut found = Groups { digits: Vec::with_capacity(MOST_DIGITS), ends: Vec::with_capacity(8) };
+    let mut found =
+        Groups { digits: Vec::with_capacity(MOST_DIGITS), ends: Vec::with_capacity(8), is_cut: false };
     let limit = text.len().min(start + MOST_BYTES);
     let mut at = start;
     let mut separator = 0;
@@ -75,6 +78,7 @@ fn groups(text: &[u8], start: usize) -> Groups {
         }
         let length = text[at..limit].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if length == 0 || found.digits.len() + length > MOST_DIGITS {
+            found.is_cut = length > 0;
             return found;
         }
         found.digits.extend(text[at..at + length].iter().map(|byte| byte - b'0'));
@@ -144,7 +148,9 @@ pub(crate) fn at(text: &[u8], run: usize) -> Verdict {
     if found.digits.len() < FEWEST_DIGITS {
         return Verdict::Nothing;
     }
-    let is_named = WORDS.before(text, start, CONTEXT_BYTES);
+    // a long row of short groups is a list of numbers
+    let is_list = found.is_cut && found.ends.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 2);
+    let is_named = !is_list && WORDS.before(text, start, CONTEXT_BYTES);
     let has_parenthesis = text[start] == b'(';
     let mut verdict = Verdict::Nothing;
     for (index, &(count, end, _)) in found.ends.iter().enumerate().rev() {
