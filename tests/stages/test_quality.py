@@ -213,7 +213,11 @@ def test_texts_that_break_rules_of_lines() -> None:
     with_menu = prose + "\nHome\nABOUT US\n3 likes\n2024"
     measured = TextStats(lines=True)(batch_of(prose, with_menu, "walks mill flour")).batch
     line_rules = RuleTable("lines", tuple(r for r in DCLM if r.signal in LINE_SIGNAL_UNITS))
-    assert Rules(line_rules)(measured).reason.to_pylist() == [None, "too_many_corrected_words", "no_stop_words"]
+    assert Rules(line_rules)(measured).reason.to_pylist() == [
+        None,
+        "too_many_corrected_words",
+        "no_stop_words",
+    ]
 
 
 def test_c4_lines_count_what_each_rule_drops() -> None:

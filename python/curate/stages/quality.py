@@ -392,4 +392,13 @@ def sweep(rows: pa.Table | Iterable[pa.RecordBatch], table: RuleTable) -> Sweep:
     )
 
 
-__all__ = ["LINE_SIGNAL_UNITS", "SIGNAL_UNITS", "C4Lines", "Rules", "Sweep", "TextStats", "sweep", "text_stats"]
+__all__ = [
+    "LINE_SIGNAL_UNITS",
+    "SIGNAL_UNITS",
+    "C4Lines",
+    "Rules",
+    "Sweep",
+    "TextStats",
+    "sweep",
+    "text_stats",
+]

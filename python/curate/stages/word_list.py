@@ -22,8 +22,8 @@ class WordList(Stage):
 
     An entry, a word or a phrase, is found in either case where no letter or digit touches it; in scripts written
     without spaces anywhere. C4 (Raffel et al. 2020, 2.2) drops a page for one word of the list of LDNOOBW, whose
-    format, an entry per line, is read here; RedPajama-V2 counts its words (`rps_doc_ldnoobw_words`). For a classifier in
-    place of a list see `QualityClassifier`.
+    format, an entry per line, is read here; RedPajama-V2 counts its words (`rps_doc_ldnoobw_words`). For a
+    classifier in place of a list see `QualityClassifier`.
 
     Attributes:
         words: the entries, or the path of a file of them in UTF-8, one per line.
@@ -61,7 +61,9 @@ class WordList(Stage):
     @property
     def reasons(self) -> Mapping[str, str]:
         """One: too many words of the list."""
-        return {} if self.max_count is None else {self._reason: f"more than {self.max_count} words of the list"}
+        return (
+            {} if self.max_count is None else {self._reason: f"more than {self.max_count} words of the list"}
+        )
 
     @property
     def _reason(self) -> str:
