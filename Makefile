@@ -68,7 +68,13 @@ format: $(VENV)/.installed-test  ## Format all sources
 	.venvs/datasets/bin/python -m pip install --quiet 'datasets==2.14.7' 'fsspec==2023.10.0' 'numpy<2' 'pyarrow<15'
 	@touch $@
 
-peers: .venvs/datatrove/.installed .venvs/datasets/.installed  ## Environments of outside tools that parity tests and benchmarks run
+.venvs/presidio/.installed:
+	$(PYTHON) -m venv .venvs/presidio
+	.venvs/presidio/bin/python -m pip install --quiet --upgrade pip
+	.venvs/presidio/bin/python -m pip install --quiet --requirement benchmarks/peers/presidio.txt
+	@touch $@
+
+peers: .venvs/datatrove/.installed .venvs/datasets/.installed .venvs/presidio/.installed  ## Environments of outside tools that parity tests and benchmarks run
 
 bench: $(VENV)/.installed-test peers  ## Record the figures (close everything else first)
 	$(BIN)/python benchmarks/run.py

@@ -130,6 +130,7 @@ class ContaminationIndex:
 
 # --- pii ---
 def pii_kinds() -> list[tuple[str, bool, str]]: ...  # name, looked for by default, one line
+def pii_key_forms() -> list[tuple[str, str, int, int, str]]: ...  # provider, prefix, lengths, source
 def find_pii(texts: ArrowArray, kinds: list[str]) -> ArrowArray: ...
 def scrub_pii(texts: ArrowArray, kinds: list[str], policy: str, key: bytes | None = None) -> ArrowArray: ...
 

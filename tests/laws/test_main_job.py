@@ -179,7 +179,9 @@ def test_planted_personal_data_is_gone_and_counted(sample: Any, kept: dict[str, 
         row = kept[record.id]
         for item in record.details["pii"]:
             assert item["value"] not in row["text"], item["kind"]
-        assert sum(row["pii"].values()) >= len(record.details["pii"]), record.details
+        assert sum(n for kind, n in row["pii"].items() if kind != "near_misses") >= len(
+            record.details["pii"]
+        ), record.details
 
 
 def test_the_pages_beside_the_damage_are_recovered(sample: Any, kept: dict[str, dict[str, Any]]) -> None:

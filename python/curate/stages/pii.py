@@ -31,6 +31,14 @@ POLICIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Field of `pii`: the near misses by kind.
+NEAR_MISSES = "near_misses"
+
+#: The column that `keep_spans` adds; byte offsets into the scrubbed text.
+PII_SPANS = "pii_spans"
+_OFFSETS = [pa.field(name, pa.int64()) for name in ("start", "end", "removed_bytes")]
+_SPANS = pa.list_(pa.field("item", pa.struct([pa.field("kind", pa.string()), *_OFFSETS])))
+
 Texts: TypeAlias = pa.Array | pa.ChunkedArray | Iterable[str | None]
 
 
@@ -51,6 +59,54 @@ def find_pii(texts: Texts, kinds: Iterable[str] = DEFAULT_KINDS) -> pa.ListArray
         PlanError: a name is not in `KINDS`.
 
     """
+    return _find(texts, kinds).field("spans")
+
+
+@dataclass(frozen=True)
+class PIIAudit:
+    """What a second look at texts found; of scrubbed ones it must be nothing.
+
+    Attributes:
+        documents: texts looked at.
+        found: findings by kind, without the kinds that have none.
+        near_misses: what has the form of a kind and fails its check, by kind, without the kinds that have none.
+
+    """
+
+    documents: int
+    found: Mapping[str, int]
+    near_misses: Mapping[str, int]
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing was found."""
+        return not self.found
+
+
+def audit_pii(texts: Texts, kinds: Iterable[str] = DEFAULT_KINDS) -> PIIAudit:
+    """Looks again, and counts.
+
+    Args:
+        texts: any Arrow string array or an iterable of `str`.
+        kinds: names in `KINDS`.
+
+    Raises:
+        PlanError: a name is not in `KINDS`.
+
+    """
+    kinds = _checked(kinds)
+    findings = _find(texts, kinds)
+    counted = pc.value_counts(findings.field("spans").flatten().field("kind")).to_pylist()
+    found = {row["values"]: row["counts"] for row in counted}
+    near = {kind: pc.sum(findings.field("near_misses").field(kind)).as_py() or 0 for kind in kinds}
+    return PIIAudit(
+        documents=len(findings),
+        found=MappingProxyType({kind: found[kind] for kind in kinds if kind in found}),
+        near_misses=MappingProxyType({kind: count for kind, count in near.items() if count}),
+    )
+
+
+def _find(texts: Texts, kinds: Iterable[str]) -> pa.StructArray:
     return pa.array(_native.find_pii(as_large_strings(texts), _checked(kinds)))
 
 
@@ -81,6 +137,9 @@ def scrub_pii(
 class ScrubPII(Stage):
     """Replaces personal data and secrets in `text` and counts them by kind in `pii`.
 
+    Beside the counts, `pii` has the near misses of the text as it was: candidates with the form of a kind that fail its
+    check. Many of them in a source are a reason to look at a rule.
+
     A replacement depends on the document alone. The scrubbed text holds nothing that would be found again, so
     scrubbing twice is scrubbing once.
 
@@ -90,6 +149,8 @@ class ScrubPII(Stage):
         max_per_document: documents with more findings are dropped; Dolma drops above 5 (Soldaini et al. 2024,
             arXiv:2402.00159). None keeps all.
         key: secret of the policy `pseudonym`; the fingerprint covers its digest alone.
+        keep_spans: adds `pii_spans`, where in the scrubbed text each replacement stands and how many bytes it
+            replaced; for inspection, without what stood there.
 
     """
 
@@ -97,6 +158,7 @@ class ScrubPII(Stage):
     policy: str = "tag"
     max_per_document: int | None = None
     key: bytes | None = field(default=None, repr=False)  # `jsonable` stores a digest of bytes
+    keep_spans: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", tuple(_checked(self.kinds)))
@@ -119,8 +181,10 @@ class ScrubPII(Stage):
     @property
     def adds(self) -> pa.Schema:
         """The edited text and the counts per kind."""
-        counts = pa.struct([pa.field(kind, pa.int32()) for kind in self.kinds])
-        return pa.schema([pa.field(TEXT, pa.large_string()), pa.field(PII, counts)])
+        counts = [pa.field(kind, pa.int32()) for kind in self.kinds]
+        pii = pa.struct([*counts, pa.field(NEAR_MISSES, pa.struct(counts))])
+        spans = [pa.field(PII_SPANS, _SPANS)] if self.keep_spans else []
+        return pa.schema([pa.field(TEXT, pa.large_string()), pa.field(PII, pii), *spans])
 
     @property
     def invalidates(self) -> frozenset[str]:
@@ -140,7 +204,11 @@ class ScrubPII(Stage):
             _native.scrub_pii(as_large_strings(batch[TEXT]), list(self.kinds), self.policy, self.key)
         )
         counts = scrubbed.field("counts")
-        batch = set_column(set_column(batch, TEXT, scrubbed.field(TEXT)), PII, counts)
+        columns = [*counts.flatten(), scrubbed.field("near_misses")]
+        pii = pa.StructArray.from_arrays(columns, fields=list(self.adds.field(PII).type))
+        batch = set_column(set_column(batch, TEXT, scrubbed.field(TEXT)), PII, pii)
+        if self.keep_spans:
+            batch = set_column(batch, PII_SPANS, scrubbed.field("replacements"))
         if self.max_per_document is None:
             return Outcome(batch)
         total = pa.array([0] * batch.num_rows, pa.int64())

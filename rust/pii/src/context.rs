@@ -1,27 +1,44 @@
 //! Words near a candidate that say what it is.
 
-/// Is one of `words` (lower-case ASCII or exact UTF-8) a whole word within `window` bytes before `start`?
-pub(crate) fn before(text: &[u8], start: usize, window: usize, words: &[&str]) -> bool {
-    let from = start.saturating_sub(window);
-    // the window may begin inside a word
-    let outside = from.checked_sub(1).map(|at| text[at]);
-    words.iter().any(|word| contains_word(outside, &text[from..start], word.as_bytes()))
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
+
+/// A list of words (lower-case ASCII or exact UTF-8), and the automaton that looks for all of them at once.
+pub(crate) struct Words {
+    words: &'static [&'static str],
+    automaton: OnceLock<Option<AhoCorasick>>,
 }
 
-fn contains_word(outside: Option<u8>, near: &[u8], word: &[u8]) -> bool {
-    if word.len() > near.len() {
-        return false;
+impl Words {
+    pub(crate) const fn new(words: &'static [&'static str]) -> Self {
+        Self { words, automaton: OnceLock::new() }
     }
-    near.windows(word.len()).enumerate().any(|(at, piece)| {
-        if !piece.eq_ignore_ascii_case(word) {
-            return false;
-        }
-        let left = at.checked_sub(1).map_or(outside, |i| Some(near[i]));
-        let right = near.get(at + word.len()).copied();
-        // a tag left by an earlier scrub, such as <PHONE>, is no context
-        let is_tag = left == Some(b'<');
-        !is_tag && !left.is_some_and(is_word) && !right.is_some_and(is_word)
-    })
+
+    /// Does one of them stand as a whole word within `window` bytes before `start`?
+    pub(crate) fn before(&self, text: &[u8], start: usize, window: usize) -> bool {
+        let build = || {
+            AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(self.words)
+                .ok()
+        };
+        let Some(automaton) = self.automaton.get_or_init(build) else { return false };
+        let from = start.saturating_sub(window);
+        // another field of a record, in JSON or CSV, says nothing about this one
+        let from = memchr::memmem::rfind(&text[from..start], b"\",").map_or(from, |at| from + at + 2);
+        let near = Input::new(text).span(from..start);
+        automaton.find_overlapping_iter(near).any(|hit| is_whole(text, hit.start(), hit.end()))
+    }
+}
+
+/// Do other characters than those of words stand around? A tag left by an earlier scrub, such as `<PHONE>`, is no
+/// context.
+fn is_whole(text: &[u8], start: usize, end: usize) -> bool {
+    let left = start.checked_sub(1).map(|at| text[at]);
+    let right = text.get(end).copied();
+    left != Some(b'<') && !left.is_some_and(is_word) && !right.is_some_and(is_word)
 }
 
 fn is_word(byte: u8) -> bool {
@@ -31,6 +48,11 @@ fn is_word(byte: u8) -> bool {
 /// Is the byte before `at` an ASCII letter or digit?
 pub(crate) fn alnum_before(text: &[u8], at: usize) -> bool {
     at > 0 && text[at - 1].is_ascii_alphanumeric()
+}
+
+/// Where the run of ASCII letters and digits at `at` ends.
+pub(crate) fn alnum_end(text: &[u8], at: usize) -> usize {
+    at + text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
 }
 
 /// Is the byte at `at` an ASCII letter or digit?

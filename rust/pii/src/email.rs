@@ -1,6 +1,6 @@
 //! E-mail addresses.
 
-use std::ops::Range;
+use crate::verdict::Verdict;
 
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;
@@ -17,7 +17,29 @@ fn is_domain(byte: u8) -> bool {
 }
 
 /// The address around the `@` at `at`.
-pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
+pub(crate) fn at(text: &[u8], at: usize) -> Verdict {
+    let Some(start) = start_of_local(text, at) else { return Verdict::Nothing };
+    let Some(ascii) = domain_end(text, at, is_domain) else { return Verdict::Nothing };
+    let mut end = ascii;
+    // letters of other scripts belong to the name only if a registered name comes of them
+    if text.get(ascii).is_some_and(|&byte| byte >= 0x80) {
+        let wide = domain_end(text, at, |byte| is_domain(byte) || byte >= 0x80);
+        end = wide.filter(|&wide| is_personal_domain(&text[at + 1..wide])).unwrap_or(ascii);
+    }
+    let follows_path =
+        text.get(end) == Some(&b':') && text.get(end + 1).is_some_and(|&b| !b.is_ascii_whitespace());
+    let is_ssh = text[..start].ends_with(b"ssh://") || text[..start].ends_with(b"git://");
+    if is_ssh || (follows_path && matches!(&text[start..at], b"git" | b"hg" | b"svn")) {
+        return Verdict::Nothing;
+    }
+    let domain = &text[at + 1..end];
+    if !domain.contains(&b'.') {
+        return Verdict::Nothing;
+    }
+    Verdict::checked(is_personal_domain(domain), start..end)
+}
+
+fn start_of_local(text: &[u8], at: usize) -> Option<usize> {
     let run = text[..at].iter().rev().take(LONGEST_LOCAL + 1).take_while(|&&byte| is_local(byte)).count();
     if run > LONGEST_LOCAL {
         return None;
@@ -25,30 +47,26 @@ pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
     let local = &text[at - run..at];
     let skip = local.iter().position(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')?;
     let start = at - run + skip;
-    // @user@host is a handle; a word character of another script would be cut by the span's start
-    if start > 0 && text[start - 1] == b'@' {
-        return None;
-    }
+    // @user@host is a handle
+    (start == 0 || text[start - 1] != b'@').then_some(start)
+}
+
+/// Where the run of these bytes after the `@` ends, without dots and dashes at its end.
+fn domain_end(text: &[u8], at: usize, belongs: impl Fn(u8) -> bool) -> Option<usize> {
     let tail = &text[at + 1..];
-    let length = tail.iter().take(LONGEST_DOMAIN + 1).take_while(|&&byte| is_domain(byte)).count();
-    if length > LONGEST_DOMAIN {
-        return None;
-    }
-    let domain = std::str::from_utf8(&tail[..length]).ok()?.trim_end_matches(['.', '-']).to_ascii_lowercase();
-    let end = at + 1 + domain.len();
-    let follows_path =
-        text.get(end) == Some(&b':') && text.get(end + 1).is_some_and(|&b| !b.is_ascii_whitespace());
-    let is_ssh = text[..start].ends_with(b"ssh://") || text[..start].ends_with(b"git://");
-    if is_ssh || (follows_path && matches!(&text[start..at], b"git" | b"hg" | b"svn")) {
-        return None;
-    }
-    is_personal_domain(&domain).then_some(start..end)
+    let length = tail.iter().take(LONGEST_DOMAIN + 1).take_while(|&&byte| belongs(byte)).count();
+    let trimmed = tail[..length].iter().rev().skip_while(|&&byte| matches!(byte, b'.' | b'-')).count();
+    (length <= LONGEST_DOMAIN).then_some(at + 1 + trimmed)
 }
 
 /// A name under a public suffix that is not reserved for examples and is no image density (`@2x.png`).
-fn is_personal_domain(domain: &str) -> bool {
+fn is_personal_domain(domain: &[u8]) -> bool {
+    let Ok(domain) = std::str::from_utf8(domain) else { return false };
+    let domain = domain.to_lowercase();
     let labels_are_valid = domain.split('.').all(|label| {
-        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+        let characters_are_valid = label.chars().all(|c| c == '-' || c.is_alphanumeric());
+        let is_valid = !label.is_empty() && label.len() <= 63 && characters_are_valid;
+        is_valid && !label.starts_with('-') && !label.ends_with('-')
     });
     if !labels_are_valid {
         return false;
@@ -60,5 +78,5 @@ fn is_personal_domain(domain: &str) -> bool {
     let density = domain.split('.').next().and_then(|label| label.strip_suffix('x'));
     let is_density = density.is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()));
     let is_image = is_density && domain.len() == registered.as_bytes().len();
-    !is_image && !EXAMPLES.contains(&domain)
+    !is_image && !EXAMPLES.contains(&domain.as_str())
 }

@@ -1,137 +1,164 @@
 //! International bank account numbers (ISO 13616).
 
-use std::ops::Range;
-
 use crate::context;
+use crate::verdict::Verdict;
 
-/// Country and total length, from the SWIFT registry.
-const LENGTHS: &[(&[u8; 2], usize)] = &[
-    (b"AD", 24),
-    (b"AE", 23),
-    (b"AL", 28),
-    (b"AT", 20),
-    (b"AZ", 28),
-    (b"BA", 20),
-    (b"BE", 16),
-    (b"BG", 22),
-    (b"BH", 22),
-    (b"BI", 27),
-    (b"BR", 29),
-    (b"BY", 28),
-    (b"CH", 21),
-    (b"CR", 22),
-    (b"CY", 28),
-    (b"CZ", 24),
-    (b"DE", 22),
-    (b"DJ", 27),
-    (b"DK", 18),
-    (b"DO", 28),
-    (b"EE", 20),
-    (b"EG", 29),
-    (b"ES", 24),
-    (b"FI", 18),
-    (b"FK", 18),
-    (b"FO", 18),
-    (b"FR", 27),
-    (b"GB", 22),
-    (b"GE", 22),
-    (b"GI", 23),
-    (b"GL", 18),
-    (b"GR", 27),
-    (b"GT", 28),
-    (b"HR", 21),
-    (b"HU", 28),
-    (b"IE", 22),
-    (b"IL", 23),
-    (b"IQ", 23),
-    (b"IS", 26),
-    (b"IT", 27),
-    (b"JO", 30),
-    (b"KW", 30),
-    (b"KZ", 20),
-    (b"LB", 28),
-    (b"LC", 32),
-    (b"LI", 21),
-    (b"LT", 20),
-    (b"LU", 20),
-    (b"LV", 21),
-    (b"LY", 25),
-    (b"MC", 27),
-    (b"MD", 24),
-    (b"ME", 22),
-    (b"MK", 19),
-    (b"MN", 20),
-    (b"MR", 27),
-    (b"MT", 31),
-    (b"MU", 30),
-    (b"NI", 28),
-    (b"NL", 18),
-    (b"NO", 15),
-    (b"OM", 23),
-    (b"PK", 24),
-    (b"PL", 28),
-    (b"PS", 29),
-    (b"PT", 25),
-    (b"QA", 29),
-    (b"RO", 24),
-    (b"RS", 22),
-    (b"RU", 33),
-    (b"SA", 24),
-    (b"SC", 31),
-    (b"SD", 18),
-    (b"SE", 24),
-    (b"SI", 19),
-    (b"SK", 24),
-    (b"SM", 27),
-    (b"SO", 23),
-    (b"ST", 25),
-    (b"SV", 28),
-    (b"TL", 23),
-    (b"TN", 24),
-    (b"TR", 26),
-    (b"UA", 29),
-    (b"VA", 22),
-    (b"VG", 24),
-    (b"XK", 20),
+/// Country and structure of what follows the check digits, from the SWIFT registry: how many characters of a class,
+/// `n` digits, `a` capital letters, `c` both.
+const STRUCTURES: &[(&[u8; 2], &str)] = &[
+    (b"AD", "8n12c"),
+    (b"AE", "19n"),
+    (b"AL", "8n16c"),
+    (b"AT", "16n"),
+    (b"AZ", "4a20c"),
+    (b"BA", "16n"),
+    (b"BE", "12n"),
+    (b"BG", "4a6n8c"),
+    (b"BH", "4a14c"),
+    (b"BI", "23n"),
+    (b"BR", "23n1a1c"),
+    (b"BY", "4c4n16c"),
+    (b"CH", "5n12c"),
+    (b"CR", "18n"),
+    (b"CY", "8n16c"),
+    (b"CZ", "20n"),
+    (b"DE", "18n"),
+    (b"DJ", "23n"),
+    (b"DK", "14n"),
+    (b"DO", "4c20n"),
+    (b"EE", "16n"),
+    (b"EG", "25n"),
+    (b"ES", "20n"),
+    (b"FI", "14n"),
+    (b"FK", "2a12n"),
+    (b"FO", "14n"),
+    (b"FR", "10n11c2n"),
+    (b"GB", "4a14n"),
+    (b"GE", "2a16n"),
+    (b"GI", "4a15c"),
+    (b"GL", "14n"),
+    (b"GR", "7n16c"),
+    (b"GT", "24c"),
+    (b"HN", "4a20n"),
+    (b"HR", "17n"),
+    (b"HU", "24n"),
+    (b"IE", "4a14n"),
+    (b"IL", "19n"),
+    (b"IQ", "4a15n"),
+    (b"IS", "22n"),
+    (b"IT", "1a10n12c"),
+    (b"JO", "4a4n18c"),
+    (b"KW", "4a22c"),
+    (b"KZ", "3n13c"),
+    (b"LB", "4n20c"),
+    (b"LC", "4a24c"),
+    (b"LI", "5n12c"),
+    (b"LT", "16n"),
+    (b"LU", "3n13c"),
+    (b"LV", "4a13c"),
+    (b"LY", "21n"),
+    (b"MC", "10n11c2n"),
+    (b"MD", "20c"),
+    (b"ME", "18n"),
+    (b"MK", "3n10c2n"),
+    (b"MN", "16n"),
+    (b"MR", "23n"),
+    (b"MT", "4a5n18c"),
+    (b"MU", "4a19n3a"),
+    (b"NI", "4a20n"),
+    (b"NL", "4a10n"),
+    (b"NO", "11n"),
+    (b"OM", "3n16c"),
+    (b"PK", "4a16c"),
+    (b"PL", "24n"),
+    (b"PS", "4a21c"),
+    (b"PT", "21n"),
+    (b"QA", "4a21c"),
+    (b"RO", "4a16c"),
+    (b"RS", "18n"),
+    (b"RU", "14n15c"),
+    (b"SA", "2n18c"),
+    (b"SC", "4a20n3a"),
+    (b"SD", "14n"),
+    (b"SE", "20n"),
+    (b"SI", "15n"),
+    (b"SK", "20n"),
+    (b"SM", "1a10n12c"),
+    (b"SO", "19n"),
+    (b"ST", "21n"),
+    (b"SV", "4a20n"),
+    (b"TL", "19n"),
+    (b"TN", "20n"),
+    (b"TR", "6n16c"),
+    (b"UA", "6n19c"),
+    (b"VA", "18n"),
+    (b"VG", "4a16n"),
+    (b"XK", "16n"),
+    (b"YE", "4a4n18c"),
 ];
 
+/// Country and check digits.
+const HEAD: usize = 4;
+/// Malta, Seychelles, Saint Lucia and Russia have the longest.
+const LONGEST: usize = 34;
+
 /// The account number whose two check digits begin at `digits`; printed in groups of four or in one piece.
-pub(crate) fn at(text: &[u8], digits: usize) -> Option<Range<usize>> {
-    let start = digits.checked_sub(2)?;
+pub(crate) fn at(text: &[u8], digits: usize) -> Verdict {
+    let Some(start) = digits.checked_sub(2) else { return Verdict::Nothing };
     if context::alnum_before(text, start) {
-        return None;
+        return Verdict::Nothing;
     }
     let country = [text[start].to_ascii_uppercase(), text[start + 1].to_ascii_uppercase()];
-    let length = LENGTHS.iter().find(|(code, _)| **code == country)?.1;
-    let mut remainder = 0u32;
-    let mut head = [0u32; 4];
+    let Ok(row) = STRUCTURES.binary_search_by_key(&&country, |(code, _)| code) else {
+        return Verdict::Nothing;
+    };
+    let structure = STRUCTURES[row].1;
+    let length = HEAD + classes(structure).count();
+    let mut number = [0u8; LONGEST];
     let mut count = 0;
     let mut at = start;
     while count < length {
-        let byte = *text.get(at)?;
+        let Some(&byte) = text.get(at) else { return Verdict::Nothing };
         if byte.is_ascii_alphanumeric() {
-            let value = (byte as char).to_digit(36)?;
-            match count {
-                0..4 => head[count] = value,
-                _ => remainder = fold(remainder, value),
-            }
+            number[count] = byte.to_ascii_uppercase();
             count += 1;
         } else if byte != b' ' || text[at - 1] == b' ' || count % 4 != 0 {
-            return None;
+            return Verdict::Nothing;
         }
         at += 1;
     }
     // small letters are taken where the number is written in one piece, not across words
     let body = &text[start..at];
-    if body.contains(&b' ') && body.iter().any(u8::is_ascii_lowercase) {
-        return None;
+    let is_prose = body.contains(&b' ') && body.iter().any(u8::is_ascii_lowercase);
+    let number = &number[..length];
+    let fits = classes(structure).zip(&number[HEAD..]).all(|(class, byte)| match class {
+        b'n' => byte.is_ascii_digit(),
+        b'a' => byte.is_ascii_uppercase(),
+        _ => true,
+    });
+    let has_check = number[2].is_ascii_digit() && number[3].is_ascii_digit();
+    if is_prose || !fits || !has_check || context::alnum_at(text, at) {
+        return Verdict::Nothing;
     }
-    // the first four characters are moved to the end
-    remainder = head.iter().fold(remainder, |sum, &value| fold(sum, value));
-    let ok = remainder == 1 && head[2] < 10 && head[3] < 10 && !context::alnum_at(text, at);
-    ok.then_some(start..at)
+    Verdict::checked(remainder(number) == 1, start..at)
 }
 
-fn fold(remainder: u32, value: u32) -> u32 {
-    (if value < 10 { remainder * 10 + value } else { remainder * 100 + value }) % 97
+/// The class of each character of a structure: `2n1a` is n, n, a.
+fn classes(structure: &str) -> impl Iterator<Item = u8> {
+    let mut count = 0usize;
+    structure.bytes().flat_map(move |byte| {
+        if byte.is_ascii_digit() {
+            count = count * 10 + usize::from(byte - b'0');
+            return std::iter::repeat_n(byte, 0);
+        }
+        std::iter::repeat_n(byte, std::mem::take(&mut count))
+    })
+}
+
+/// Of the number with its first four characters at the end and letters written as two digits, modulo 97.
+fn remainder(number: &[u8]) -> u32 {
+    number[HEAD..].iter().chain(&number[..HEAD]).fold(0, |sum, &byte| match byte {
+        b'0'..=b'9' => (sum * 10 + u32::from(byte - b'0')) % 97,
+        _ => (sum * 100 + u32::from(byte - b'A') + 10) % 97,
+    })
 }

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use crate::context;
+use crate::context::{self, Words};
+use crate::verdict::Verdict;
 
 /// Replacements that FineWeb inserts; they must not be found again.
 pub(crate) const FINEWEB_ADDRESSES: [&str; 6] =
@@ -27,11 +28,11 @@ const PRIVATE_V4: [([u8; 4], u32); 14] = [
     ([224, 0, 0, 0], 3), // multicast and reserved: nobody's address
 ];
 
-const VERSION_WORDS: [&str; 9] =
-    ["version", "ver", "v", "build", "release", "firmware", "section", "oid", "rev"];
+static VERSION_WORDS: Words =
+    Words::new(&["version", "ver", "v", "build", "release", "firmware", "section", "oid", "rev"]);
 
 /// Words that make an address of four small numbers, which sections and versions are too.
-const ADDRESS_WORDS: [&str; 19] = [
+static ADDRESS_WORDS: Words = Words::new(&[
     "ip",
     "ips",
     "ipv4",
@@ -51,7 +52,7 @@ const ADDRESS_WORDS: [&str; 19] = [
     "gateway",
     "router",
     "proxy",
-];
+]);
 /// Four numbers below this are small: sections seldom count further, one random address in 4096 is like that.
 const SMALL: u8 = 32;
 
@@ -61,15 +62,30 @@ pub(crate) fn is_global_v4(address: [u8; 4]) -> bool {
 }
 
 /// The IPv4 address that begins with the digit run at `start`.
-pub(crate) fn v4(text: &[u8], start: usize) -> Option<Range<usize>> {
+pub(crate) fn v4(text: &[u8], start: usize) -> Verdict {
     if start > 0 {
         let before = text[start - 1];
         let name =
             before == b'-' && context::alnum_before(text, start - 1) && !text[start - 2].is_ascii_digit();
         if before.is_ascii_alphanumeric() || before == b'.' || name {
-            return None;
+            return Verdict::Nothing;
         }
     }
+    let Some((octets, end)) = dotted_quad(text, start) else { return Verdict::Nothing };
+    let longer = text.get(end) == Some(&b'.') && context::digit_at(text, end + 1);
+    if longer || context::alnum_at(text, end) {
+        return Verdict::Nothing;
+    }
+    let dotted = Ipv4Addr::from(octets).to_string();
+    let is_placeholder = FINEWEB_ADDRESSES.contains(&dotted.as_str());
+    let is_small = || octets.iter().all(|&octet| octet < SMALL) && !is_used_as_address(text, start, end);
+    let is_valid =
+        is_global_v4(octets) && !is_placeholder && !VERSION_WORDS.before(text, start, 10) && !is_small();
+    Verdict::checked(is_valid, start..end)
+}
+
+/// Four numbers up to 255 without leading zeros, and where they end.
+fn dotted_quad(text: &[u8], start: usize) -> Option<([u8; 4], usize)> {
     let mut at = start;
     let mut octets = [0u8; 4];
     for (index, octet) in octets.iter_mut().enumerate() {
@@ -87,17 +103,7 @@ pub(crate) fn v4(text: &[u8], start: usize) -> Option<Range<usize>> {
         *octet = u8::try_from(value).ok()?;
         at += digits;
     }
-    let longer = text.get(at) == Some(&b'.') && context::digit_at(text, at + 1);
-    if longer || context::alnum_at(text, at) || !is_global_v4(octets) {
-        return None;
-    }
-    let dotted = Ipv4Addr::from(octets).to_string();
-    let is_placeholder = FINEWEB_ADDRESSES.contains(&dotted.as_str());
-    if is_placeholder || context::before(text, start, 10, &VERSION_WORDS) {
-        return None;
-    }
-    let is_small = octets.iter().all(|&octet| octet < SMALL);
-    (!is_small || is_used_as_address(text, start, at)).then_some(start..at)
+    Some((octets, at))
 }
 
 /// In a URL or after a login, with a port or a prefix length, or after a word that says so.
@@ -105,7 +111,7 @@ fn is_used_as_address(text: &[u8], start: usize, end: usize) -> bool {
     text[..start].ends_with(b"//")
         || text[..start].ends_with(b"@")
         || (matches!(text.get(end), Some(b':' | b'/')) && context::digit_at(text, end + 1))
-        || context::before(text, start, 32, &ADDRESS_WORDS)
+        || ADDRESS_WORDS.before(text, start, 32)
 }
 
 pub(crate) fn is_v6_byte(byte: u8) -> bool {
@@ -113,30 +119,37 @@ pub(crate) fn is_v6_byte(byte: u8) -> bool {
 }
 
 /// The IPv6 address that is the whole of `run`, a maximal run of hex digits, colons and dots.
-pub(crate) fn v6(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
+pub(crate) fn v6(text: &[u8], run: Range<usize>) -> Verdict {
     if context::alnum_before(text, run.start) || context::alnum_at(text, run.end) {
-        return None;
+        return Verdict::Nothing;
     }
-    let body = text[run.clone()].trim_ascii_end();
-    let mut end = run.start + body.len();
+    let mut end = run.end;
     while end > run.start
         && (text[end - 1] == b'.' || (text[end - 1] == b':' && !text[..end].ends_with(b"::")))
     {
         end -= 1;
     }
     if !(3..=45).contains(&(end - run.start)) {
-        return None;
+        return Verdict::Nothing;
     }
-    let written = std::str::from_utf8(&text[run.start..end]).ok()?;
-    let address: Ipv6Addr = written.parse().ok()?;
-    is_global_v6(address).then_some(run.start..end)
+    let written = &text[run.start..end];
+    let Some(address) = std::str::from_utf8(written).ok().and_then(|text| text.parse::<Ipv6Addr>().ok())
+    else {
+        return Verdict::Nothing;
+    };
+    let is_compressed = written.windows(2).any(|pair| pair == b"::");
+    Verdict::checked(is_global_v6(address, is_compressed), run.start..end)
 }
 
-/// Only 2000::/3 is allocated to anybody; documentation, benchmarking, ORCHID and 6to4 are not global.
-fn is_global_v6(address: Ipv6Addr) -> bool {
+/// Neither special (IANA IPv6 special-purpose registry, RFC 4291: loopback, mapped, private, link-local, multicast,
+/// documentation, benchmarking, ORCHID, 6to4) nor, when written with `::`, outside the space allocated so far
+/// (2000::/3). Eight groups written out are an address in any case.
+fn is_global_v6(address: Ipv6Addr, is_compressed: bool) -> bool {
     let s = address.segments();
-    let allocated = s[0] & 0xE000 == 0x2000;
-    let protocol = s[0] == 0x2001 && s[1] < 0x200; // 2001::/23
-    let documentation = (s[0] == 0x2001 && s[1] == 0xDB8) || (s[0] == 0x3FFF && s[1] < 0x1000);
-    allocated && !protocol && !documentation && s[0] != 0x2002
+    let is_allocated = s[0] & 0xE000 == 0x2000;
+    let is_reserved = s[0] < 0x0100 || s[0] >= 0xFC00; // ::/8, and fc00::/7 with all above
+    let is_protocol = s[0] == 0x2001 && s[1] < 0x200; // 2001::/23
+    let is_example = (s[0] == 0x2001 && s[1] == 0xDB8) || (s[0] == 0x3FFF && s[1] < 0x1000);
+    let is_translated = s[0] == 0x2002 || (s[0] == 0x0064 && s[1] == 0xFF9B) || s[0] == 0x0100;
+    (is_allocated || !is_compressed) && !is_reserved && !is_protocol && !is_example && !is_translated
 }

@@ -1,30 +1,32 @@
 //! Hardware addresses.
 
-use std::ops::Range;
+use crate::verdict::Verdict;
 
 /// Letters and digits in the pairs of an address.
 const LENGTH: usize = 17;
 
 /// The address whose first separator is at `at`: six pairs of hex digits with one separator throughout.
-pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let start = at.checked_sub(2)?;
-    let body = text.get(start..start + LENGTH)?;
+pub(crate) fn at(text: &[u8], at: usize) -> Verdict {
     let separator = text[at];
-    let well_formed = body.iter().enumerate().all(|(index, byte)| match index % 3 {
+    let Some(start) = at.checked_sub(2) else { return Verdict::Nothing };
+    let Some(body) = text.get(start..start + LENGTH) else { return Verdict::Nothing };
+    let is_well_formed = body.iter().enumerate().all(|(index, byte)| match index % 3 {
         2 => *byte == separator,
         _ => byte.is_ascii_hexdigit(),
     });
-    if !well_formed {
-        return None;
+    if !is_well_formed {
+        return Verdict::Nothing;
     }
     let touches = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == separator;
     let before = start.checked_sub(1).map(|index| &text[index]);
     if before.is_some_and(touches) || text.get(start + LENGTH).is_some_and(touches) {
-        return None;
+        return Verdict::Nothing;
     }
     let digits = || body.iter().filter(|byte| byte.is_ascii_hexdigit());
-    let uniform = digits().all(|byte| byte.eq_ignore_ascii_case(&body[0]));
+    let is_uniform = digits().all(|byte| byte.eq_ignore_ascii_case(&body[0]));
     // digits alone are more often a date or a list of numbers
     let has_letter = digits().any(u8::is_ascii_alphabetic);
-    (!uniform && has_letter).then_some(start..start + LENGTH)
+    // a first octet that is odd names a group of devices (IEEE 802: multicast)
+    let is_group = (char::from(body[1]).to_digit(16)).is_some_and(|low| low % 2 == 1);
+    Verdict::checked(!is_uniform && has_letter && !is_group, start..start + LENGTH)
 }

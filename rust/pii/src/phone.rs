@@ -1,14 +1,16 @@
 //! Telephone numbers: international ones with `+`, national ones by their grouping or with context words.
 
-use std::ops::Range;
-
-use crate::context;
+use crate::context::{self, Words};
+use crate::phone_national::is_telling;
 use crate::phone_plans::{international, is_nanp};
+use crate::verdict::Verdict;
 
+/// Of a number with its country code, or of a local one.
+pub(crate) const FEWEST_DIGITS: usize = 7;
 const MOST_DIGITS: usize = 16;
-const MOST_BYTES: usize = 32;
+pub(crate) const MOST_BYTES: usize = 32;
 const CONTEXT_BYTES: usize = 32;
-const WORDS: [&str; 29] = [
+static WORDS: Words = Words::new(&[
     "tel",
     "phone",
     "telephone",
@@ -38,27 +40,45 @@ const WORDS: [&str; 29] = [
     "电话",
     "전화",
     "هاتف",
-];
+    "telefoonnummer",
+    "telefonu",
+    "puhelin",
+    "gsm",
+    "natel",
+    "mobil",
+    "portable",
+    "cellulare",
+    "टेलीफोन",
+    "फोन",
+]);
 
 /// Digits of a candidate, in groups, with the position after each group.
 struct Groups {
     digits: Vec<u8>,
     /// (digits so far, end in the text, separator before the group)
     ends: Vec<(usize, usize, u8)>,
+    /// More groups follow than a number has digits for.
+    is_cut: bool,
 }
 
 /// Reads groups of digits joined by one separator, perhaps with parentheses, from `start`.
 fn groups(text: &[u8], start: usize) -> Groups {
-    let mut found = Groups { digits: Vec::with_capacity(MOST_DIGITS), ends: Vec::with_capacity(8) };
+    let mut found =
+        Groups { digits: Vec::with_capacity(MOST_DIGITS), ends: Vec::with_capacity(8), is_cut: false };
     let limit = text.len().min(start + MOST_BYTES);
     let mut at = start;
     let mut separator = 0;
     loop {
+        // parentheses around an area begin a number: after a whole one they begin the next
+        if text.get(at) == Some(&b'(') && found.digits.len() >= FEWEST_DIGITS {
+            return found;
+        }
         while at < limit && text[at] == b'(' {
             at += 1;
         }
         let length = text[at..limit].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if length == 0 || found.digits.len() + length > MOST_DIGITS {
+            found.is_cut = length > 0;
             return found;
         }
         found.digits.extend(text[at..at + length].iter().map(|byte| byte - b'0'));
@@ -89,7 +109,7 @@ fn clean_end(text: &[u8], end: usize) -> Option<usize> {
         return Some(end);
     }
     let joined = matches!(text.get(end), Some(b'.' | b'-' | b'/' | b',')) && context::digit_at(text, end + 1);
-    (!context::alnum_at(text, end) && !joined).then_some(end)
+    (!context::alnum_at(text, end) && !joined && text.get(end) != Some(&b'%')).then_some(end)
 }
 
 fn extension(text: &[u8], end: usize) -> Option<usize> {
@@ -105,7 +125,7 @@ fn extension(text: &[u8], end: usize) -> Option<usize> {
 }
 
 /// The number around the digit run at `run`; a `+` or `(` before it belongs to it.
-pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
+pub(crate) fn at(text: &[u8], run: usize) -> Verdict {
     let mut start = run;
     if start > 0 && text[start - 1] == b'(' {
         start -= 1;
@@ -118,20 +138,22 @@ pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
         byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'/' | b'_' | b'$' | b'=' | b'&' | b'%')
     };
     if before.is_some_and(joined) {
-        return None;
+        return Verdict::Nothing;
     }
     // the middle of a longer row of groups is not a beginning
     if before == Some(b' ') && start >= 2 && (text[start - 2].is_ascii_digit() || text[start - 2] == b')') {
-        return None;
+        return Verdict::Nothing;
     }
     let found = groups(text, start);
-    if found.digits.len() < 7 {
-        return None;
+    if found.digits.len() < FEWEST_DIGITS {
+        return Verdict::Nothing;
     }
-    let named = context::before(text, start, CONTEXT_BYTES, &WORDS);
-    let parenthesis = text[start] == b'(';
-    let candidates = found.ends.iter().enumerate().rev();
-    for (index, &(count, end, _)) in candidates {
+    // a long row of short groups is a list of numbers
+    let is_list = found.is_cut && found.ends.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 2);
+    let is_named = !is_list && WORDS.before(text, start, CONTEXT_BYTES);
+    let has_parenthesis = text[start] == b'(';
+    let mut verdict = Verdict::Nothing;
+    for (index, &(count, end, _)) in found.ends.iter().enumerate().rev() {
         let Some(end) = clean_end(text, end) else { continue };
         let digits = &found.digits[..count];
         let shape = &found.ends[..=index];
@@ -143,18 +165,24 @@ pub(crate) fn at(text: &[u8], run: usize) -> Option<Range<usize>> {
             last = count;
         }
         if is_date(digits, sizes) {
-            return None;
+            return Verdict::Nothing;
         }
-        if (named && is_plausible(digits)) || is_national(digits, sizes, shape, parenthesis) {
-            return Some(start..end);
+        let separators = || shape[1..].iter().map(|&(_, _, separator)| separator);
+        if (is_named && is_plausible(digits) && is_plausibly_grouped(sizes))
+            || is_telling(digits, sizes, separators, has_parenthesis)
+        {
+            return Verdict::Found(start..end);
+        }
+        if is_named {
+            verdict = Verdict::NearMiss;
         }
     }
-    None
+    verdict
 }
 
-fn plus(text: &[u8], start: usize, digits_at: usize) -> Option<Range<usize>> {
+fn plus(text: &[u8], start: usize, digits_at: usize) -> Verdict {
     if context::alnum_before(text, start) {
-        return None;
+        return Verdict::Nothing;
     }
     let mut found = groups(text, digits_at);
     // "+44 (0)20 ...": the trunk zero is not dialled from abroad
@@ -168,19 +196,30 @@ fn plus(text: &[u8], start: usize, digits_at: usize) -> Option<Range<usize>> {
             end.0 -= 1;
         }
     }
-    let (fewest, most) = international(&found.digits)?;
-    let fits = found.ends.iter().rev().filter(|&&(count, _, _)| (fewest..=most).contains(&count));
-    let (count, end) = fits.filter_map(|&(count, end, _)| Some((count, clean_end(text, end)?))).next()?;
+    if found.digits.len() < FEWEST_DIGITS {
+        return Verdict::Nothing;
+    }
+    let Some((fewest, most)) = international(&found.digits) else { return Verdict::NearMiss };
+    let mut fits = found.ends.iter().rev().filter(|&&(count, _, _)| (fewest..=most).contains(&count));
+    let Some((count, end)) = fits.find_map(|&(count, end, _)| Some((count, clean_end(text, end)?))) else {
+        return Verdict::NearMiss;
+    };
     let digits = &found.digits[..count];
-    let valid = if digits[0] == 1 { is_nanp(&digits[1..]) } else { is_plausible(digits) };
-    valid.then_some(start..end)
+    let is_valid = if digits[0] == 1 { is_nanp(&digits[1..]) } else { is_plausible(digits) };
+    Verdict::checked(is_valid, start..end)
 }
 
 /// Enough digits, not too many, and not a round amount.
 fn is_plausible(digits: &[u8]) -> bool {
     let zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
     let varied = digits.iter().any(|digit| *digit != digits[0]);
-    (7..=15).contains(&digits.len()) && zeros < 5 && varied
+    (FEWEST_DIGITS..=15).contains(&digits.len()) && zeros < 5 && varied
+}
+
+/// A lone digit is a trunk prefix or a small area; more of them are a list of numbers.
+fn is_plausibly_grouped(sizes: &[usize]) -> bool {
+    let lone = sizes.iter().filter(|&&size| size == 1).count();
+    lone <= 1 && sizes.last() != Some(&1)
 }
 
 /// Day, month and year in any order that puts the year first or last, or two years.
@@ -197,30 +236,6 @@ fn is_date(digits: &[u8], sizes: &[usize]) -> bool {
         [first @ 1..=2, second @ 1..=2, 4] => is_year(first + second) && are_day_and_month(0, first, second),
         [4, first @ 1..=2, second @ 1..=2] => is_year(0) && are_day_and_month(4, first, second),
         [4, 4] => is_year(0) && is_year(4),
-        _ => false,
-    }
-}
-
-/// Groupings that are telling without context: North America, France, Britain, Japan.
-fn is_national(digits: &[u8], sizes: &[usize], shape: &[(usize, usize, u8)], parenthesis: bool) -> bool {
-    let all = |separator: u8| shape[1..].iter().all(|&(_, _, known)| known == separator);
-    let separator = shape.get(1).map_or(0, |&(_, _, separator)| separator);
-    let uniform = separator != 0 && all(separator);
-    match sizes {
-        [3, 3, 4] if digits[0] != 0 => {
-            is_nanp(digits) && (parenthesis || (uniform && separator != b' ' && separator != b'/'))
-        }
-        [1, 3, 3, 4] if digits[0] == 1 => is_nanp(&digits[1..]) && uniform && separator != b'/',
-        [2, 2, 2, 2, 2] => digits[0] == 0 && digits[1] != 0 && uniform && separator != b'/',
-        [3, 4, 4] | [4, 3, 4] => {
-            digits[0] == 0
-                && matches!(digits[1], 1 | 2 | 7..=9)
-                && (parenthesis || uniform && separator != b'/')
-        }
-        [5, 3, 3] | [5, 6] => {
-            digits[0] == 0 && matches!(digits[1], 1 | 7) && (parenthesis || separator == b' ')
-        }
-        [2, 4, 4] | [3, 3, 4] => digits[0] == 0 && digits[1] != 0 && (parenthesis || all(b'-')),
         _ => false,
     }
 }

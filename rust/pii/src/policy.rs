@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ip::FINEWEB_ADDRESSES;
 use crate::kind::{Kind, Kinds};
-use crate::scan::{Span, find};
+use crate::scan::{Findings, Span, find};
 
 /// FineWeb's replacements for e-mail addresses.
 const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
@@ -41,19 +41,41 @@ pub struct Scrubbed {
     pub text: String,
     /// How many spans were replaced, by position in [`Kind::ALL`].
     pub counts: Vec<u32>,
+    /// What stands where, in order; not what stood there.
+    pub replacements: Vec<Replacement>,
 }
 
-/// Replaces everything of these kinds; `None` when there is nothing to replace.
+/// A replacement in a scrubbed text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replacement {
+    /// What was replaced.
+    pub kind: Kind,
+    /// First byte of the replacement in the scrubbed text.
+    pub start: usize,
+    /// One past its last byte; equal to `start` where nothing took the place.
+    pub end: usize,
+    /// How many bytes stood there.
+    pub removed: usize,
+}
+
+/// Replaces everything of these kinds; `None` when there is nothing to replace. Near misses are those of the text as
+/// it was, by position in [`Kind::ALL`].
 ///
 /// Taking something away can bring its neighbours together into something new, so this looks again until
 /// nothing is found. A text made to go on like that loses the whole stretch that keeps changing.
-pub fn scrub(text: &str, kinds: Kinds, policy: &Policy) -> Option<Scrubbed> {
-    let mut spans = find(text, kinds);
+pub fn scrub(text: &str, kinds: Kinds, policy: &Policy) -> (Option<Scrubbed>, Vec<u32>) {
+    let Findings { mut spans, near_misses } = find(text, kinds);
     if spans.is_empty() {
-        return None;
+        return (None, near_misses);
     }
     let none = vec![0; Kind::ALL.len()];
-    let mut writer = Writer { policy, counts: none.clone(), numbers: AHashMap::new(), distinct: none };
+    let mut writer = Writer {
+        policy,
+        counts: none.clone(),
+        numbers: AHashMap::new(),
+        distinct: none,
+        replacements: Vec::new(),
+    };
     let mut text = text.to_owned();
     for round in 0.. {
         if let ([first, .., last], true) = (spans.as_slice(), round >= ROUNDS) {
@@ -63,12 +85,12 @@ pub fn scrub(text: &str, kinds: Kinds, policy: &Policy) -> Option<Scrubbed> {
             spans = vec![Span { kind: only.kind, start: 0, end: text.len() }];
         }
         text = writer.rewrite(&text, &spans);
-        spans = find(&text, kinds);
+        spans = find(&text, kinds).spans;
         if spans.is_empty() {
             break;
         }
     }
-    Some(Scrubbed { text, counts: writer.counts })
+    (Some(Scrubbed { text, counts: writer.counts, replacements: writer.replacements }), near_misses)
 }
 
 struct Writer<'a> {
@@ -76,18 +98,33 @@ struct Writer<'a> {
     counts: Vec<u32>,
     numbers: AHashMap<(Kind, String), u32>,
     distinct: Vec<u32>,
+    replacements: Vec<Replacement>,
 }
 
 impl Writer<'_> {
     fn rewrite(&mut self, text: &str, spans: &[Span]) -> String {
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
+        let mut written = Vec::with_capacity(self.replacements.len() + spans.len());
+        let mut earlier = std::mem::take(&mut self.replacements).into_iter().peekable();
         for span in spans {
+            // earlier replacements up to here move along; those inside the span are gone with it
+            while let Some(old) = earlier.next_if(|old| old.end <= span.start) {
+                written.push(moved(old, out.len(), done));
+            }
+            let inside = std::iter::from_fn(|| earlier.next_if(|old| old.start < span.end));
+            let regained =
+                inside.map(|old| old.removed as isize - (old.end - old.start) as isize).sum::<isize>();
             out.push_str(&text[done..span.start]);
+            let start = out.len();
             self.replace(span.kind, &text[span.start..span.end], &mut out);
+            let removed = (span.end - span.start).saturating_add_signed(regained);
+            written.push(Replacement { kind: span.kind, start, end: out.len(), removed });
             done = span.end;
         }
+        written.extend(earlier.map(|old| moved(old, out.len(), done)));
         out.push_str(&text[done..]);
+        self.replacements = written;
         out
     }
 
@@ -120,6 +157,11 @@ impl Writer<'_> {
             (Policy::DropSpan, _) => Ok(()),
         };
     }
+}
+
+/// The replacement in a text that is `written` bytes long and goes on with byte `done` of the text before.
+fn moved(old: Replacement, written: usize, done: usize) -> Replacement {
+    Replacement { start: old.start - done + written, end: old.end - done + written, ..old }
 }
 
 /// The first 64 bits of HMAC-SHA256 over kind and value, a letter from a to p for every four.

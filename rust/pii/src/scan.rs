@@ -1,14 +1,14 @@
 //! The prefilter: one pass that finds candidates, and the rule that resolves overlaps.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
+use crate::context;
+use crate::ip::is_v6_byte;
 use crate::kind::{Kind, Kinds};
-use crate::secrets_table::SECRETS;
-use crate::{card, crypto, email, iban, ip, mac, phone, secrets, ssn, tokens, url};
+use crate::masks::{BLOCK, Masks, masks, starts_of_long_runs};
+use crate::matchers::Candidates;
+use crate::phone::{FEWEST_DIGITS, MOST_BYTES};
+use crate::tokens::PEM;
 
 /// Personal data or a secret, as byte offsets; both lie on character boundaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,136 +21,211 @@ pub struct Span {
     pub end: usize,
 }
 
-/// What a byte can trigger.
-const NOTHING: u8 = 0;
-const AT: u8 = 1;
-const DIGIT: u8 = 2;
-const COLON: u8 = 3;
-const DASH: u8 = 4;
-
-const TRIGGERS: [u8; 256] = {
-    let mut table = [NOTHING; 256];
-    table[b'@' as usize] = AT;
-    table[b':' as usize] = COLON;
-    table[b'-' as usize] = DASH;
-    let mut digit = b'0';
-    while digit <= b'9' {
-        table[digit as usize] = DIGIT;
-        digit += 1;
-    }
-    table
-};
-
-const JWT: &str = "eyJ";
-const PEM: &str = "-----BEGIN ";
-
-/// Keywords: two of our own, then the prefixes of `SECRETS` in order.
-fn keywords() -> Option<&'static AhoCorasick> {
-    static KEYWORDS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let build = || {
-        let patterns = [JWT, PEM].into_iter().chain(SECRETS.iter().map(|form| form.prefix));
-        AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(patterns)
-            .ok()
-    };
-    KEYWORDS.get_or_init(build).as_ref()
+/// What a text holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// In order and without overlaps.
+    pub spans: Vec<Span>,
+    /// How many candidates had the form of a kind and failed its check, by position in [`Kind::ALL`]. A place that is
+    /// part of something found as another kind counts too.
+    pub near_misses: Vec<u32>,
 }
 
-/// Everything of these kinds in the text, in order and without overlaps.
-pub fn find(text: &str, kinds: Kinds) -> Vec<Span> {
-    let mut found = Candidates { kinds, spans: Vec::new() };
-    scan_bytes(text.as_bytes(), &mut found);
-    scan_keywords(text.as_bytes(), &mut found);
-    resolve(found.spans)
-}
-
-struct Candidates {
-    kinds: Kinds,
-    spans: Vec<Span>,
-}
-
-impl Candidates {
-    #[inline]
-    fn offer(&mut self, kind: Kind, matcher: impl FnOnce() -> Option<Range<usize>>) -> bool {
-        let span = if self.kinds.has(kind) { matcher() } else { None };
-        let is_found = span.is_some();
-        self.spans.extend(span.map(|Range { start, end }| Span { kind, start, end }));
-        is_found
-    }
-}
-
-fn scan_bytes(text: &[u8], found: &mut Candidates) {
-    let mut at = 0;
-    let mut v6_until = 0;
-    while at < text.len() {
-        match TRIGGERS[usize::from(text[at])] {
-            NOTHING => {}
-            AT => {
-                // what stands before the @ of a URL is a login, not the name of a mailbox
-                let login = url::at(text, at);
-                if login.is_some() {
-                    found.offer(Kind::UrlCredentials, || login);
-                } else {
-                    found.offer(Kind::Email, || email::at(text, at));
-                }
+/// Everything of these kinds in the text, and what nearly was.
+///
+/// A block of 64 bytes at a time becomes bit masks of digits, of `@ : -`, and of the bytes of keys; only the first
+/// digits of numbers, the marks, and the beginnings of runs of 14 bytes of keys are looked at one by one.
+#[must_use]
+pub fn find(text: &str, kinds: Kinds) -> Findings {
+    let text = text.as_bytes();
+    let mut found = Candidates::new(kinds);
+    let (mut before, mut here) = (EMPTY, block(text, 0));
+    let mut run_until = 0;
+    for base in (0..text.len()).step_by(BLOCK) {
+        let after = block(text, base + BLOCK);
+        let runs = starts_of_long_runs(before.tokens, here.tokens, after.tokens);
+        let numbers = here.digits & !(here.digits << 1 | before.digits >> 63);
+        let mut events = here.marks | numbers | runs;
+        while events != 0 {
+            let bit = events.trailing_zeros();
+            events &= events - 1;
+            let at = base + bit as usize;
+            match text[at] {
+                b'@' => found.at_sign(text, at),
+                b':' => colon(&mut found, text, at),
+                b'-' => dash(&mut found, text, at),
+                b'0'..=b'9' if numbers >> bit & 1 == 1 => number(&mut found, text, at),
+                _ => {}
             }
-            DIGIT => {
-                found.offer(Kind::Ipv4, || ip::v4(text, at));
-                found.offer(Kind::PaymentCard, || card::at(text, at));
-                found.offer(Kind::UsSsn, || ssn::at(text, at));
-                found.offer(Kind::Phone, || phone::at(text, at));
-                found.offer(Kind::CryptoAddress, || crypto::at(text, at));
-                if at >= 2 && text[at - 1].is_ascii_alphabetic() && text[at - 2].is_ascii_alphabetic() {
-                    found.offer(Kind::Iban, || iban::at(text, at));
-                }
-                at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-                continue;
-            }
-            COLON => {
-                found.offer(Kind::MacAddress, || mac::at(text, at));
-                if at >= v6_until {
-                    let back =
-                        text[v6_until..at].iter().rev().take_while(|&&byte| ip::is_v6_byte(byte)).count();
-                    let ahead = text[at..].iter().take_while(|&&byte| ip::is_v6_byte(byte)).count();
-                    v6_until = at + ahead;
-                    found.offer(Kind::Ipv6, || ip::v6(text, at - back..v6_until));
-                }
-            }
-            _ => {
-                found.offer(Kind::MacAddress, || mac::at(text, at));
+            if runs >> bit & 1 == 1 && at >= run_until {
+                run_until = found.run(text, at);
             }
         }
-        at += 1;
+        (before, here) = (here, after);
+    }
+    resolve(found)
+}
+
+const EMPTY: Masks = Masks { digits: 0, marks: 0, tokens: 0 };
+
+/// The masks of the block at `base`, past the end filled with bytes of no class.
+#[inline]
+fn block(text: &[u8], base: usize) -> Masks {
+    if let Some(whole) = text.get(base..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        return masks(whole);
+    }
+    let rest = text.get(base..).unwrap_or_default();
+    let mut padded = [0; BLOCK];
+    padded[..rest.len()].copy_from_slice(rest);
+    masks(&padded)
+}
+
+/// Most colons stand after a word: an address goes on after them with a hex digit, a bot's token with a letter.
+#[inline]
+fn colon(found: &mut Candidates, text: &[u8], at: usize) {
+    let goes_on = text.get(at + 1).is_some_and(|&byte| is_v6_byte(byte));
+    if goes_on || text[..at].ends_with(b":") {
+        found.colon(text, at);
     }
 }
 
-fn scan_keywords(text: &[u8], found: &mut Candidates) {
-    let wanted = [Kind::Jwt, Kind::PrivateKey, Kind::ApiKey];
-    if !wanted.iter().any(|&kind| found.kinds.has(kind)) {
-        return;
+/// Most dashes join words: in an address the next stands three bytes on, five of them begin a key in armour.
+#[inline]
+fn dash(found: &mut Candidates, text: &[u8], at: usize) {
+    let is_armour = text.get(at + 1) == Some(&b'-') && text[at..].starts_with(PEM);
+    if is_armour || text.get(at + 3) == Some(&b'-') {
+        found.dash(text, at);
     }
-    let Some(keywords) = keywords() else { return };
-    for hit in keywords.find_overlapping_iter(text) {
-        match hit.pattern().as_usize() {
-            0 => found.offer(Kind::Jwt, || tokens::jwt(text, hit.start())),
-            1 => found.offer(Kind::PrivateKey, || tokens::private_key(text, hit.start())),
-            form => found.offer(Kind::ApiKey, || secrets::at(text, hit.start(), &SECRETS[form - 2])),
-        };
+}
+
+#[inline]
+fn number(found: &mut Candidates, text: &[u8], at: usize) {
+    let digits = text[at..].iter().take(FEWEST_DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+    let after = at + digits;
+    if digits < 4 && text.get(after) == Some(&b'.') && context::digit_at(text, after + 1) {
+        found.quad(text, at);
     }
+    let goes_on = matches!(text.get(after), Some(b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
+    if digits == FEWEST_DIGITS || (goes_on && has_long_number(text, at)) {
+        found.long_number(text, at);
+    }
+    if at >= 2 && text[at - 1].is_ascii_alphabetic() && text[at - 2].is_ascii_alphabetic() {
+        found.account(text, at);
+    }
+    found.identifier(text, at);
+}
+
+/// Are there as many digits as a telephone number has, within its length, with nothing but separators between?
+fn has_long_number(text: &[u8], start: usize) -> bool {
+    let mut digits = 0;
+    for &byte in text[start..].iter().take(MOST_BYTES) {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b' ' | b'-' | b'.' | b'/' | b'(' | b')' => {}
+            _ => return false,
+        }
+        if digits == FEWEST_DIGITS {
+            return true;
+        }
+    }
+    false
 }
 
 /// The longest span wins, then the earliest, then the order of the kinds.
-fn resolve(mut spans: Vec<Span>) -> Vec<Span> {
+pub(crate) fn resolve(found: Candidates) -> Findings {
+    let Candidates { mut spans, near_misses, .. } = found;
     spans.sort_by_key(|span| (std::cmp::Reverse(span.end - span.start), span.start, span.kind));
     let mut kept: BTreeMap<usize, Span> = BTreeMap::new();
     for span in spans {
         // kept spans do not overlap, so the last one that begins before this one's end is the only rival
-        let free = kept.range(..span.end).next_back().is_none_or(|(_, rival)| rival.end <= span.start);
-        if free {
+        let is_free = kept.range(..span.end).next_back().is_none_or(|(_, rival)| rival.end <= span.start);
+        if is_free {
             kept.insert(span.start, span);
         }
     }
-    kept.into_values().collect()
+    Findings { spans: kept.into_values().collect(), near_misses }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::find_slowly;
+    use crate::secrets_table::SECRETS;
+    use proptest::prelude::*;
+
+    /// Pieces of every kind, whole and cut, so that random joins of them are near the edges of the rules.
+    fn pieces() -> impl Strategy<Value = String> {
+        let prefixes: Vec<String> = SECRETS.iter().map(|form| form.prefix.to_owned()).collect();
+        let fixed = [
+            "@",
+            "a@b.com",
+            "x@münchen.de",
+            "://",
+            "https://u:p@h.de/",
+            ":",
+            "::",
+            "2a00:1450::200e",
+            "fe80::1",
+            "-",
+            "+1 ",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "-----END RSA PRIVATE KEY-----",
+            "00:1A:2b:3C:4d:5E",
+            "00-1A-2B-3C-4D-5E",
+            "8.8.8.8",
+            "1.2.3",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+            "DE89370400440532013000",
+            "DE89 3704 0044 ",
+            "4111 1111 1111 1111",
+            "card ",
+            "tel ",
+            "SSN 456-78-9012",
+            "cpf 529.982.247-25",
+            "nino AB 12 34 56 C",
+            "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            "(212) 555-0123",
+            "+49 89 1234567",
+            "é",
+            "日本",
+            " ",
+            "\n",
+            ".",
+            "/",
+            "=",
+            "_",
+            "5555555555:AAabcdefghijABCDEFGHIJ0123456789abc",
+        ];
+        prop_oneof![
+            prop::sample::select(fixed.map(String::from).to_vec()),
+            prop::sample::select(prefixes),
+            "[A-Za-z0-9_-]{1,70}",
+            "[0-9 .()/-]{1,20}",
+            "[0-9a-f:.]{1,40}",
+            any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+        #[test]
+        fn the_prefilter_misses_nothing(pieces in prop::collection::vec(pieces(), 0..14)) {
+            let text = pieces.concat();
+            for kinds in [Kinds::defaults(), Kinds::of(Kind::ALL)] {
+                prop_assert_eq!(find(&text, kinds), find_slowly(&text, kinds));
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_long_enough_for_the_prefilter_and_made_of_its_bytes() {
+        for form in SECRETS {
+            assert!(form.prefix.len() + form.shortest >= 14, "{}", form.prefix);
+            let other = |byte: &u8| !crate::masks::is_token(*byte);
+            assert!(!form.prefix.bytes().any(|byte| other(&byte)), "{}", form.prefix);
+            assert!(form.prefix.as_bytes()[0].is_ascii_alphanumeric());
+            assert!(!(0..=255u8).any(|byte| form.alphabet.has(byte) && other(&byte)), "{}", form.prefix);
+        }
+    }
 }
