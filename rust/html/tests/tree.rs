@@ -45,6 +45,37 @@ fn small_pages() {
         ("<noscript><p>n", "html\n  head\n    noscript\n  body\n    p\n      \"n\"\n"),
         ("<body><noscript><p>n", "html\n  head\n  body\n    noscript\n      p\n        \"n\"\n"),
         ("<script>a<b</script>", "html\n  head\n    script\n      \"a<b\"\n  body\n"),
+        // What html5ever does otherwise than the standard says, and so is not compared with it: elements of MathML and
+        // SVG that hold HTML bound the search for a list item, for the element of an end tag and for a block.
+        (
+            "<dd><math><mi><dd>x",
+            "html\n  head\n  body\n    dd\n      math\n        mi\n          dd\n            \"x\"\n",
+        ),
+        (
+            "<span><svg><desc></span>x",
+            "html\n  head\n  body\n    span\n      svg\n        desc\n          \"x\"\n",
+        ),
+        (
+            "<p><math><annotation-xml encoding=Text/HTML><p>x",
+            "html\n  head\n  body\n    p\n      math\n        annotation-xml encoding=\"Text/HTML\"\n          \
+             p\n            \"x\"\n",
+        ),
+        (
+            "<math><annotation-xml><p>x",
+            "html\n  head\n  body\n    math\n      annotation-xml\n    p\n      \"x\"\n",
+        ),
+        (
+            "<search>a<span></search>b",
+            "html\n  head\n  body\n    search\n      \"a\"\n      span\n    \"b\"\n",
+        ),
+        ("<p>a<search>b", "html\n  head\n  body\n    p\n      \"a\"\n    search\n      \"b\"\n"),
+        // Names are in lower case also where the standard restores capitals.
+        (
+            "<svg viewBox='0 0 1 1'><linearGradient/>",
+            "html\n  head\n  body\n    svg viewbox=\"0 0 1 1\"\n      lineargradient\n",
+        ),
+        ("<template><thead><caption>", "html\n  head\n    template\n      thead\n      caption\n  body\n"),
+        ("<p>a<x>\r\nb\rc</x>", "html\n  head\n  body\n    p\n      \"a\"\n      x\n        \"\\nb\\nc\"\n"),
     ];
     for (html, expected) in cases {
         assert_eq!(outline(html), expected, "{html}");

@@ -85,8 +85,8 @@ impl Parser<'_> {
         Done
     }
 
-    /// The white space of a text; framesets hold no other.
-    fn keep_blanks(&mut self, span: Span, mut keep: impl FnMut(&mut Self, Span)) {
+    /// The white space of a text, where other text is dropped.
+    pub(super) fn keep_blanks(&mut self, span: Span, mut keep: impl FnMut(&mut Self, Span)) {
         let (mut at, end) = (span.start, span.end());
         while at < end {
             let rest = self.tree.str(Span { start: at, length: end - at }).as_bytes();

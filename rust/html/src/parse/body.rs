@@ -317,6 +317,11 @@ impl Parser<'_> {
         self.frameset_ok &= !is_body;
         let range = |span: Span| span.start as usize..span.end() as usize;
         let own = range(self.tree.data(node));
+        let room = usize::from(self.limits.attributes).saturating_sub(own.len());
+        if room == 0 || start.attributes.length == 0 {
+            self.tree.flags.too_many_attributes |= start.attributes.length > 0;
+            return;
+        }
         let tree = &self.tree;
         let name_of = |index: usize| {
             let attribute = &tree.attributes[index];
@@ -324,7 +329,6 @@ impl Parser<'_> {
         };
         let names: &mut HashSet<Box<str>> = self.merged[usize::from(is_body)]
             .get_or_insert_with(|| own.clone().map(|index| name_of(index).into()).collect());
-        let room = usize::from(self.limits.attributes).saturating_sub(own.len());
         let mut new: Vec<usize> =
             range(start.attributes).filter(|&index| names.insert(name_of(index).into())).collect();
         if new.len() > room {

@@ -105,9 +105,10 @@ impl<'t> Parser<'t> {
             if token == Token::Eof {
                 break;
             }
-            if self.tree.len() >= self.limits.nodes as usize || self.steps() >= self.limits.steps {
-                self.tree.flags.too_many_nodes = self.tree.len() >= self.limits.nodes as usize;
-                self.tree.flags.out_of_steps = !self.tree.flags.too_many_nodes;
+            let too_many_nodes = self.tree.len() > self.limits.nodes as usize;
+            if too_many_nodes || self.steps() > self.limits.steps {
+                self.tree.flags.too_many_nodes = too_many_nodes;
+                self.tree.flags.out_of_steps = !too_many_nodes;
                 self.process(Token::Eof);
                 break;
             }

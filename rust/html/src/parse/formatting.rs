@@ -13,6 +13,8 @@ use crate::tree::{Attr, Attribute, Builder, Kind, Span, Tag};
 /// Elements that wait to be opened again; the standard sets no limit, so a page could make every paragraph cost as
 /// much as the page is long. Real pages stay far below.
 const MAX_ACTIVE: usize = 256;
+/// Length of the list, markers included; those of elements that were closed in passing are never taken out.
+const MAX_LISTED: usize = 1024;
 /// Equal elements that wait at a time.
 const MAX_EQUAL: usize = 3;
 /// Rounds of the adoption agency for one end tag, and elements that are cloned in a round.
@@ -56,6 +58,10 @@ fn hash(attributes: &[Attribute], tree: &Builder<'_>) -> u64 {
 
 impl Parser<'_> {
     pub(super) fn push_marker(&mut self) {
+        if self.active.len() >= MAX_LISTED {
+            self.active.drain(..MAX_LISTED / 2);
+            self.tree.flags.formatting_dropped = true;
+        }
         self.active.push(MARKER);
     }
 
@@ -206,7 +212,7 @@ impl Parser<'_> {
     pub(super) fn adopt(&mut self, tag: Tag) {
         if let Some(&current) = self.open.last()
             && current.is(tag)
-            && !self.active.iter().rev().any(|active| active.element == Some(current.node))
+            && !self.is_listed(current.node)
         {
             self.open.pop();
             return;
@@ -238,6 +244,12 @@ impl Parser<'_> {
             }
             self.adopt_block(formatting, position, position + 1 + block);
         }
+    }
+
+    fn is_listed(&mut self, node: u32) -> bool {
+        let found = self.active.iter().rposition(|active| active.element == Some(node));
+        self.tree.steps += (self.active.len() - found.unwrap_or(0)) as u64;
+        found.is_some()
     }
 
     /// One round: the block `block` of the stack, inside the formatting element at `position`, becomes its sibling,

@@ -19,7 +19,8 @@ impl<'t> Tokenizer<'t> {
             self.at = start + 7;
             Some(Token::Doctype(self.doctype(tree)))
         } else if cdata && rest.starts_with(b"[CDATA[") {
-            self.cdata(start + 7)
+            self.begin_cdata(start + 7);
+            self.cdata_part()
         } else {
             Some(self.bogus_comment(tree, start))
         }
@@ -73,11 +74,10 @@ impl<'t> Tokenizer<'t> {
     }
 
     /// The text of a CDATA section, in which NULs are tokens as elsewhere.
-    fn cdata(&mut self, start: usize) -> Option<Token> {
+    pub(super) fn begin_cdata(&mut self, start: usize) {
         let length = memmem::find(&self.bytes[start..], b"]]>");
         self.cdata_end = length.map_or(self.bytes.len(), |length| start + length);
         self.at = start;
-        self.cdata_part()
     }
 
     /// The next part of a CDATA section; nothing at its end.

@@ -8,6 +8,8 @@ mod attributes;
 mod body;
 mod body_end;
 mod classes;
+#[cfg(test)]
+mod conformance;
 mod construct;
 mod foreign;
 mod formatting;
@@ -31,6 +33,10 @@ use crate::tree::{Document, Limits};
 /// Offsets of text have 31 bits, and decoded text may be longer than the page.
 const MAX_BYTES: usize = 1 << 29;
 
+/// Nodes are at most this much deeper than the limit: the parts of a table at the limit and their content. End tags that
+/// close an element from outside, as those of forms do, could nest the tree deeper than what is open at a time.
+const DEPTH_ABOVE_LIMIT: usize = 8;
+
 impl<'a> Document<'a> {
     /// Parses a page. There is no text that is not a page: what cannot be understood is passed over as the standard
     /// says, and what is cut off or left out because of a limit is told by the flags.
@@ -42,7 +48,7 @@ impl<'a> Document<'a> {
         let text = normalize_newlines(&html[..length]);
         let mut builder = construct::Parser::new(&text, limits).run();
         builder.flags.truncated_bytes = length < html.len();
-        builder.finish().with_text(text)
+        builder.finish(usize::from(limits.depth) + DEPTH_ABOVE_LIMIT).with_text(text)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::classes::{BODY_CONTEXT, FOSTERING, ROW_CONTEXT, TABLE_SCOPE};
 use super::construct::{Mode, Next, Parser};
 use super::token::{Start, Token};
-use crate::tree::{Span, Tag};
+use crate::tree::Tag;
 
 use Next::{Again, Done};
 
@@ -186,28 +186,20 @@ impl Parser<'_> {
 
     pub(super) fn in_column_group(&mut self, token: Token) -> Next {
         match token {
-            Token::Text(span) => {
+            Token::Text(span) if self.open.is_current(Tag::Colgroup) => {
                 let (blank, rest) = self.split_blank(span);
                 if let Some(blank) = blank {
                     self.insert_text(blank);
                 }
-                // Without a column group, as in a template, the text is lost, but white space in it is kept.
                 if let Some(rest) = rest {
-                    if self.leave_column_group() {
-                        self.process(Token::Text(rest));
-                    } else {
-                        let length = self
-                            .tree
-                            .str(rest)
-                            .bytes()
-                            .take_while(|&byte| !super::scan::is_blank(byte))
-                            .count() as u32;
-                        let after = Span { start: rest.start + length, length: rest.length - length };
-                        if after.length > 0 {
-                            self.process(Token::Text(after));
-                        }
-                    }
+                    self.leave_column_group();
+                    self.process(Token::Text(rest));
                 }
+                return Done;
+            }
+            // In a template there may be columns without a group.
+            Token::Text(span) => {
+                self.keep_blanks(span, Self::insert_text);
                 return Done;
             }
             Token::Comment(span) => {

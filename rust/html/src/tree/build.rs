@@ -256,8 +256,8 @@ impl<'t> Builder<'t> {
         Span { start: start as u32 | DECODED, length: (self.decoded.len() - start) as u32 }
     }
 
-    /// Puts the nodes into document order.
-    pub fn finish(mut self) -> Tree {
+    /// Puts the nodes into document order. What is nested deeper than `max_depth` becomes a sibling at that depth.
+    pub fn finish(mut self, max_depth: usize) -> Tree {
         let mut nodes: Vec<Node> = Vec::with_capacity(self.links.len());
         let mut path: Vec<u32> = Vec::with_capacity(64);
         let mut at = 0;
@@ -266,12 +266,13 @@ impl<'t> Builder<'t> {
             let is_text = link.kind == Kind::Text;
             let data = if is_text && link.first != NONE { self.join(&link) } else { link.data };
             let id = nodes.len() as u32;
+            let depth = path.len().min(max_depth);
             nodes.push(Node {
-                parent: path.last().copied().unwrap_or(0),
+                parent: depth.checked_sub(1).map_or(0, |above| path[above]),
                 end: id + 1,
                 start: data.start,
                 length: data.length,
-                depth: path.len().min(usize::from(u16::MAX)) as u16,
+                depth: depth.min(usize::from(u16::MAX)) as u16,
                 kind: link.kind,
                 tag: link.tag,
             });
@@ -286,7 +287,11 @@ impl<'t> Builder<'t> {
                     let Builder { attributes, decoded, flags, steps, .. } = self;
                     return Tree { nodes, attributes, decoded, flags, steps };
                 };
-                nodes[parent as usize].end = nodes.len() as u32;
+                if path.len() < max_depth {
+                    nodes[parent as usize].end = nodes.len() as u32;
+                } else {
+                    self.flags.folded_depth = true;
+                }
                 at = self.link(at).parent;
                 next = self.link(at).next;
             }

@@ -5,17 +5,17 @@
 pub struct Limits {
     /// Bytes of text that are read; the rest is cut off. At most 2^31 - 1.
     pub bytes: usize,
-    /// Nodes of the tree; where they run out, parsing ends.
+    /// Nodes of the tree; the token that exceeds them is the last one.
     pub nodes: u32,
     /// Nesting of elements. What would be nested deeper becomes a sibling at this depth, as in browsers, whose
-    /// limit is 512 too; nothing is dropped.
+    /// limit is 512 too; nothing is dropped. No node is deeper than this and eight.
     pub depth: u16,
     /// Attributes per element; further ones are dropped.
     pub attributes: u16,
     /// Bytes of an attribute's value; the rest is cut off.
     pub attribute_bytes: u32,
-    /// Steps of the loops whose length the page decides, beyond those over its bytes; where they run out, parsing
-    /// ends.
+    /// Steps of the loops whose length the page decides, beyond those over its bytes; the token that exceeds them is
+    /// the last one.
     pub steps: u64,
 }
 
@@ -27,7 +27,7 @@ impl Default for Limits {
             depth: 512,
             attributes: 256,
             attribute_bytes: 64 << 10,
-            steps: 1 << 30,
+            steps: 1 << 28,
         }
     }
 }
