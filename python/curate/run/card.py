@@ -119,6 +119,11 @@ def _front_matter(facts: _Facts) -> list[str]:
 
 def _counts(counter: Counter[str]) -> str:
     ordered = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"`{name[:60].replace('`', ' ')}` {count:,}" for name, count in ordered[:_SHOWN]]
+    told = [f"`{_plain(name)}` {count:,}" for name, count in ordered[:_SHOWN]]
     rest = sum(count for _, count in ordered[_SHOWN:])
     return ", ".join([*told, *([f"{len(ordered) - _SHOWN} others {rest:,}"] if rest else [])])
+
+
+def _plain(name: str) -> str:
+    """A value of the input on one line, without the sign that ends code."""
+    return " ".join(name.replace("`", " ").split())[:60]
