@@ -96,10 +96,14 @@ impl Declarations {
             }
         }
         let (Some(name), Some(content)) = (name, content) else { return };
-        let (name, content) = (String::from_utf8_lossy(&name), String::from_utf8_lossy(&content));
+        self.named(&String::from_utf8_lossy(&name), &String::from_utf8_lossy(&content));
+    }
+
+    /// What a `<meta>` says, its name and content in lower case.
+    pub(crate) fn named(&mut self, name: &str, content: &str) {
         match name.trim() {
             "tdm-reservation" => self.tdm_reservation |= content.trim() == "1",
-            agent if AGENTS.contains(&agent) => self.robots(&content),
+            agent if AGENTS.contains(&agent) => self.robots(content),
             _ => {}
         }
     }

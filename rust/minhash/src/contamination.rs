@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::shingle::{all_shingles, shingle};
 use crate::{ParameterError, ShingleWords, for_each_shingle, in_range};
 
 /// N-grams with fewer different words are not indexed: rows of numbers, laughter, separators. The limit is
@@ -35,11 +36,15 @@ type Place = (u32, u32);
 pub struct ContaminationIndex {
     ngram: ShingleWords,
     items: Vec<Vec<u64>>,
+    /// Knows most n-grams that are in no item.
+    filter: Filter,
     /// Places of each n-gram are `places[from..to]`.
     grams: HashMap<u64, (u32, u32), Hashed>,
     places: Vec<Place>,
     /// Items too short for an n-gram, by their length: hash of all words → item.
-    short: BTreeMap<usize, (ShingleWords, HashMap<u64, u32, Hashed>)>,
+    short: BTreeMap<usize, HashMap<u64, u32, Hashed>>,
+    /// The beginnings of those items: as many words as the shortest has.
+    heads: Option<(ShingleWords, Filter)>,
     uncheckable: usize,
     common: usize,
 }
@@ -77,22 +82,31 @@ impl ContaminationIndex {
                 });
                 uncheckable += usize::from(all.len() == before);
             } else if words.len() >= min_item_words && is_telling(words) {
-                let length = ShingleWords::new(words.len())?;
-                let (_, of_length) = short.entry(words.len()).or_insert((length, HashMap::default()));
-                for_each_shingle(words.iter().copied(), length, |hash| {
-                    of_length.entry(hash).or_insert(item);
-                });
+                let of_length: &mut HashMap<u64, u32, Hashed> = short.entry(words.len()).or_default();
+                of_length.entry(shingle(words)).or_insert(item);
             } else {
                 uncheckable += 1;
             }
         }
+        let heads = match short.keys().next() {
+            Some(&length) => {
+                let mut filter = Filter::new(short.values().map(HashMap::len).sum());
+                for item in short.values().flat_map(HashMap::values) {
+                    filter.insert(shingle(&items[*item as usize][..length]));
+                }
+                Some((ShingleWords::new(length)?, filter))
+            }
+            None => None,
+        };
         all.sort_unstable();
         let mut index = Self {
             ngram,
             items,
+            filter: Filter::new(all.len()),
             grams: HashMap::default(),
             places: Vec::new(),
             short,
+            heads,
             uncheckable,
             common: 0,
         };
@@ -106,6 +120,7 @@ impl ContaminationIndex {
             for places in by_item() {
                 index.places.extend(places.iter().take(MAX_PLACES).map(|(_, place)| *place));
             }
+            index.filter.insert(gram[0].0);
             index.grams.insert(gram[0].0, (from as u32, index.places.len() as u32));
         }
         Ok(index)
@@ -125,17 +140,26 @@ impl ContaminationIndex {
     pub fn find(&self, words: &[u64]) -> Option<Match> {
         let mut found = Found { matches: 0, best: None };
         self.find_ngrams(words, &mut found);
-        for (length, (shingle, items)) in &self.short {
-            if words.len() < *length {
-                break;
+        self.find_short(words, &mut found);
+        found.best.map(|(longest, item)| Match { matches: found.matches, longest, item: item as usize })
+    }
+
+    fn find_short(&self, words: &[u64], found: &mut Found) {
+        let Some((head, filter)) = &self.heads else { return };
+        if words.len() < head.get() {
+            return;
+        }
+        for (at, hash) in all_shingles(words, *head).into_iter().enumerate() {
+            if !filter.may_have(hash) {
+                continue;
             }
-            for_each_shingle(words.iter().copied(), *shingle, |hash| {
-                if let Some(item) = items.get(&hash) {
+            for (length, items) in &self.short {
+                let Some(run) = words.get(at..at + length) else { break };
+                if let Some(item) = items.get(&shingle(run)) {
                     found.add(*length, *item);
                 }
-            });
+            }
         }
-        found.best.map(|(longest, item)| Match { matches: found.matches, longest, item: item as usize })
     }
 
     fn find_ngrams(&self, words: &[u64], found: &mut Found) {
@@ -147,9 +171,13 @@ impl ContaminationIndex {
         // Runs measured at the last place and here: an n-gram inside one of them needs no new measurement.
         let mut before: Vec<(Place, usize)> = Vec::new();
         let mut here = Vec::new();
-        let mut at = 0;
-        for_each_shingle(words.iter().copied(), self.ngram, |hash| {
-            if let Some(&(from, to)) = self.grams.get(&hash) {
+        // first all hashes, then all probes: these do not wait for one another
+        for (at, hash) in all_shingles(words, self.ngram).into_iter().enumerate() {
+            let places = if self.filter.may_have(hash) { self.grams.get(&hash) } else { None };
+            if places.is_none() && before.is_empty() {
+                continue;
+            }
+            if let Some(&(from, to)) = places {
                 found.matches += 1;
                 for &(item, place) in &self.places[from as usize..to as usize] {
                     let inside = before.iter().find(|((i, p), end)| {
@@ -170,8 +198,35 @@ impl ContaminationIndex {
             }
             std::mem::swap(&mut before, &mut here);
             here.clear();
-            at += 1;
-        });
+        }
+    }
+}
+
+/// Two bits per hash in one word: small enough for a cache, where the table of n-grams is not.
+#[derive(Clone, Debug)]
+struct Filter {
+    words: Vec<u64>,
+    shift: u32,
+}
+
+impl Filter {
+    /// For so many hashes: 8 to 16 bits for each, at most 16 MiB.
+    fn new(hashes: usize) -> Self {
+        let words = (hashes / 8).next_power_of_two().clamp(2, 1 << 21);
+        Self { words: vec![0; words], shift: 64 - words.trailing_zeros() }
+    }
+
+    fn bits(hash: u64) -> u64 {
+        1 << (hash & 63) | 1 << (hash >> 6 & 63)
+    }
+
+    fn insert(&mut self, hash: u64) {
+        self.words[(hash >> self.shift) as usize] |= Self::bits(hash);
+    }
+
+    fn may_have(&self, hash: u64) -> bool {
+        let bits = Self::bits(hash);
+        self.words[(hash >> self.shift) as usize] & bits == bits
     }
 }
 

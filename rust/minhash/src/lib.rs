@@ -11,16 +11,16 @@ mod greedy;
 mod shingle;
 mod signature;
 mod similarity;
+mod words;
 
 pub use buckets::{Candidates, candidate_pairs};
 pub use contamination::{ContaminationIndex, Match};
 pub use exact::text_hash;
 pub use greedy::{Removal, remove_duplicates};
-pub use shingle::{
-    ShingleWords, for_each_shingle, for_each_text_shingle, shingle_set, word_hash, word_hashes,
-};
+pub use shingle::{ShingleWords, for_each_shingle, for_each_text_shingle, shingle_set};
 pub use signature::MinHasher;
 pub use similarity::{containment, jaccard, overlap};
+pub use words::{word_hash, word_hashes};
 
 /// A parameter outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

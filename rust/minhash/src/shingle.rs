@@ -1,8 +1,6 @@
 //! Word n-grams as 64-bit hashes.
 
-use curate_text::normalize::{normalize, words};
-use xxhash_rust::xxh3::xxh3_64;
-
+use crate::words::word_hashes;
 use crate::{ParameterError, in_range, mix};
 
 /// Multiplier of the rolling polynomial; odd, so that no word's bits are lost.
@@ -10,17 +8,6 @@ const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Longest n-gram, in words.
 const MAX_NGRAM: usize = 256;
-
-/// Hash of one word.
-pub fn word_hash(word: &str) -> u64 {
-    xxh3_64(word.as_bytes())
-}
-
-/// Hashes of the words of a text, normalised as for every comparison here: without case, numbers,
-/// punctuation, diacritics and layout.
-pub fn word_hashes(text: &str, mut each: impl FnMut(u64)) {
-    words(&normalize(text)).for_each(|word| each(word_hash(word)));
-}
 
 /// How many words make a shingle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,26 +42,69 @@ pub fn for_each_shingle(
     ngram: ShingleWords,
     mut each: impl FnMut(u64),
 ) {
-    let mut window = [0; MAX_NGRAM];
-    let (mut sum, mut seen) = (0u64, 0usize);
+    let mut shingles = Shingles::new(ngram);
     for word in words {
-        let place = seen % ngram.words;
-        let left = std::mem::replace(&mut window[place], word);
+        shingles.push(word, &mut each);
+    }
+    shingles.finish(&mut each);
+}
+
+/// The hash of all these words as one shingle of their number.
+pub(crate) fn shingle(words: &[u64]) -> u64 {
+    mix(words.iter().fold(0u64, |sum, word| sum.wrapping_mul(BASE).wrapping_add(*word)))
+}
+
+/// The same for words at hand, at least `ngram` of them: the hashes of all runs, in order.
+pub(crate) fn all_shingles(words: &[u64], ngram: ShingleWords) -> Vec<u64> {
+    let (first, rest) = words.split_at(ngram.words.min(words.len()));
+    let mut sum = first.iter().fold(0u64, |sum, word| sum.wrapping_mul(BASE).wrapping_add(*word));
+    let mut found = Vec::with_capacity(rest.len() + 1);
+    found.push(mix(sum));
+    for (left, word) in words.iter().zip(rest) {
+        sum = sum.wrapping_mul(BASE).wrapping_sub(left.wrapping_mul(ngram.leaving)).wrapping_add(*word);
+        found.push(mix(sum));
+    }
+    found
+}
+
+/// The window over the last words, and its rolling hash.
+struct Shingles {
+    ngram: ShingleWords,
+    window: [u64; MAX_NGRAM],
+    place: usize,
+    sum: u64,
+    seen: usize,
+}
+
+impl Shingles {
+    fn new(ngram: ShingleWords) -> Self {
+        Self { ngram, window: [0; MAX_NGRAM], place: 0, sum: 0, seen: 0 }
+    }
+
+    fn push(&mut self, word: u64, each: &mut impl FnMut(u64)) {
+        let left = std::mem::replace(&mut self.window[self.place], word);
+        self.place = if self.place + 1 == self.ngram.words { 0 } else { self.place + 1 };
         // The first `words` steps subtract zeros.
-        sum = sum.wrapping_mul(BASE).wrapping_add(word).wrapping_sub(left.wrapping_mul(ngram.leaving));
-        seen += 1;
-        if seen >= ngram.words {
-            each(mix(sum));
+        let kept = self.sum.wrapping_mul(BASE).wrapping_sub(left.wrapping_mul(self.ngram.leaving));
+        self.sum = kept.wrapping_add(word);
+        self.seen += 1;
+        if self.seen >= self.ngram.words {
+            each(mix(self.sum));
         }
     }
-    if seen > 0 && seen < ngram.words {
-        each(mix(sum.wrapping_add(seen as u64)));
+
+    fn finish(self, each: &mut impl FnMut(u64)) {
+        if self.seen > 0 && self.seen < self.ngram.words {
+            each(mix(self.sum.wrapping_add(self.seen as u64)));
+        }
     }
 }
 
 /// Calls `each` with the hash of every shingle of a text, see [`word_hashes`] and [`for_each_shingle`].
-pub fn for_each_text_shingle(text: &str, ngram: ShingleWords, each: impl FnMut(u64)) {
-    for_each_shingle(words(&normalize(text)).map(word_hash), ngram, each);
+pub fn for_each_text_shingle(text: &str, ngram: ShingleWords, mut each: impl FnMut(u64)) {
+    let mut shingles = Shingles::new(ngram);
+    word_hashes(text, |word| shingles.push(word, &mut each));
+    shingles.finish(&mut each);
 }
 
 /// Makes `shingles` a set: sorted, without repetition.
@@ -90,6 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::words::word_hash;
 
     fn shingles(words: &[u64], ngram: usize) -> Vec<u64> {
         let mut found = Vec::new();
@@ -138,6 +169,8 @@ mod tests {
             let words: Vec<u64> = words.into_iter().map(|w| word_hash(&w.to_string())).collect();
             let hashes = shingles(&words, ngram);
             prop_assume!(words.len() >= ngram);
+            prop_assert_eq!(shingle(&words[..ngram]), hashes[0]);
+            prop_assert_eq!(&all_shingles(&words, ShingleWords::new(ngram).unwrap()), &hashes);
             let windows: Vec<&[u64]> = words.windows(ngram).collect();
             prop_assert_eq!(hashes.len(), windows.len());
             let by_window: BTreeMap<_, _> = windows.iter().zip(&hashes).collect();

@@ -131,19 +131,48 @@ fn has_long_number(text: &[u8], start: usize) -> bool {
     false
 }
 
-/// The longest span wins, then the earliest, then the order of the kinds.
+/// The longest span wins, then the earliest, then the order of the kinds. Groups of spans that touch are resolved one by
+/// one, so that no more is held than the spans themselves.
 pub(crate) fn resolve(found: Candidates) -> Findings {
     let Candidates { mut spans, near_misses, .. } = found;
-    spans.sort_by_key(|span| (std::cmp::Reverse(span.end - span.start), span.start, span.kind));
+    spans.sort_unstable_by_key(|span| (span.start, span.end, span.kind));
+    let mut kept = 0;
+    let mut from = 0;
+    while from < spans.len() {
+        let mut end = spans[from].end;
+        let more = spans[from + 1..].iter().take_while(|span| {
+            let touches = span.start < end;
+            end = end.max(span.end);
+            touches
+        });
+        let to = from + 1 + more.count();
+        if to == from + 1 {
+            spans[kept] = spans[from];
+            kept += 1;
+        } else {
+            for winner in winners(&mut spans[from..to]) {
+                spans[kept] = winner;
+                kept += 1;
+            }
+        }
+        from = to;
+    }
+    spans.truncate(kept);
+    Findings { spans, near_misses }
+}
+
+/// Of a group of spans, those that no better one overlaps, in order.
+fn winners(group: &mut [Span]) -> Vec<Span> {
+    group.sort_unstable_by_key(|span| (std::cmp::Reverse(span.end - span.start), span.start, span.kind));
     let mut kept: BTreeMap<usize, Span> = BTreeMap::new();
-    for span in spans {
+    for span in group {
         // kept spans do not overlap, so the last one that begins before this one's end is the only rival
         let is_free = kept.range(..span.end).next_back().is_none_or(|(_, rival)| rival.end <= span.start);
         if is_free {
-            kept.insert(span.start, span);
+            kept.insert(span.start, *span);
         }
     }
-    Findings { spans: kept.into_values().collect(), near_misses }
+    kept.into_values().collect()
 }
 
 #[cfg(test)]
@@ -215,6 +244,17 @@ mod tests {
             for kinds in [Kinds::defaults(), Kinds::of(Kind::ALL)] {
                 prop_assert_eq!(find(&text, kinds), find_slowly(&text, kinds));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_resolved_as_all_at_once(raw in prop::collection::vec((0usize..60, 1usize..12, 0usize..3), 0..30)) {
+            let mut found = Candidates::new(Kinds::defaults());
+            let spans = raw.iter().map(|&(start, length, kind)| Span { kind: Kind::ALL[kind], start, end: start + length });
+            found.spans.extend(spans);
+            let expected = winners(&mut found.spans.clone());
+            prop_assert_eq!(resolve(found).spans, expected);
         }
     }
 
