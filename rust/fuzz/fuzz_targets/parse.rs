@@ -17,6 +17,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn check(document: &Document<'_>, limits: &Limits, html: &str) {
+    curate_html::metadata(document);
     let nodes = document.nodes();
     assert_eq!((nodes[0].end as usize, nodes[0].kind, nodes[0].depth), (nodes.len(), Kind::Document, 0));
     let flags = document.flags;

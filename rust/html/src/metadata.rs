@@ -4,6 +4,8 @@
 mod dates;
 mod json_ld;
 
+use std::collections::HashSet;
+
 use crate::declarations::Declarations;
 use crate::tree::{Attr, Document, Kind, Tag};
 
@@ -82,6 +84,8 @@ impl Best {
 #[derive(Default)]
 struct Found {
     title: Best,
+    /// The first heading of the page, and the number of those that are not empty.
+    heading: (Option<String>, usize),
     author: Best,
     date: Best,
     canonical_url: Best,
@@ -107,7 +111,7 @@ pub fn metadata(document: &Document<'_>) -> Metadata {
             Tag::Html => found.languages[0] = document.attr(id, Attr::Lang).map(str::to_owned),
             Tag::Meta => found.meta(document, id),
             Tag::Title if id < head_end => found.title.offer(5, &text_of(document, id)),
-            Tag::H1 => found.title.offer(6, &text_of(document, id)),
+            Tag::H1 => found.heading(&text_of(document, id)),
             Tag::Time => found.time(document, id),
             Tag::Script
                 if document
@@ -137,6 +141,28 @@ pub fn metadata(document: &Document<'_>) -> Metadata {
 }
 
 impl Found {
+    fn heading(&mut self, text: &str) {
+        self.title.offer(6, text);
+        if !text.trim().is_empty() {
+            self.heading.1 += 1;
+            self.heading.0.get_or_insert_with(|| text.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+
+    /// The only heading of a page is its title, if what else is called so has half of its words: titles elsewhere are
+    /// shortened for networks, or carry the name of the site.
+    fn confirmed_heading(&mut self) -> Option<String> {
+        let (heading, 1) = std::mem::take(&mut self.heading) else { return None };
+        let words = |text: &str| -> HashSet<String> {
+            text.split(|character: char| !character.is_alphanumeric())
+                .filter(|word| !word.is_empty())
+                .map(str::to_lowercase)
+                .collect()
+        };
+        let (own, others) = (words(heading.as_deref()?), words(&self.title.0.as_ref()?.1));
+        (2 * own.intersection(&others).count() >= own.len()).then_some(heading?)
+    }
+
     fn meta(&mut self, document: &Document<'_>, id: u32) {
         let Some(content) = document.attr(id, Attr::Content) else { return };
         for attr in [Attr::Name, Attr::Property, Attr::Itemprop, Attr::HttpEquiv] {
@@ -241,6 +267,7 @@ impl Found {
         if let Some(title) = &json_ld.title {
             self.title.offer(1, title);
         }
+        let confirmed = self.confirmed_heading();
         if let Some(author) = &json_ld.author {
             self.name(author, |found| &mut found.author, 0);
         }
@@ -264,7 +291,8 @@ impl Found {
             }
         }
         let site_name = self.site_name.take();
-        let title = self.title.take().map(|title| without_site(title, site_name.as_deref()));
+        let title =
+            confirmed.or_else(|| self.title.take()).map(|title| without_site(title, site_name.as_deref()));
         Metadata {
             title,
             author: self.author.take(),
@@ -282,8 +310,10 @@ impl Found {
 fn text_of(document: &Document<'_>, id: u32) -> String {
     let mut text = String::new();
     for node in id..document[id].end.min(id + MAX_TEXT_NODES) {
-        if document[node].kind == Kind::Text {
-            text.push_str(document.text(node));
+        match document[node].kind {
+            Kind::Text => text.push_str(document.text(node)),
+            Kind::Element if matches!(document[node].tag, Tag::Br | Tag::Div | Tag::P) => text.push(' '),
+            _ => {}
         }
         if text.len() > MAX_TEXT_BYTES {
             break;

@@ -74,6 +74,10 @@ fn the_better_source_wins_whatever_the_order() {
     let cases = [
         ("<h1>c</h1>", "c"),
         ("<title>b</title><h1>c</h1>", "b"),
+        ("<title>On tea and kettles</title><h1>About<br>tea and <p>Kettles</h1>", "About tea and Kettles"),
+        ("<title>On tea and kettles</title><h1>About the weather</h1>", "On tea and kettles"),
+        ("<title>On tea and kettles</title><h1> </h1><h1>On tea</h1>", "On tea"),
+        ("<title>On tea and kettles</title><h1>On tea</h1><h1>On kettles</h1>", "On tea and kettles"),
         ("<title>b</title><meta property=og:title content=a>", "a"),
         ("<meta property=og:title content=a><title>b</title>", "a"),
         ("<meta property=og:title content=a><meta property=og:title content=d>", "a"),

@@ -1,7 +1,7 @@
 //! The words of a text as hashes, in one pass over its bytes.
 //!
-//! What the words are, [`normalize`] and [`words`] say; the pass takes the bytes whose part in that it knows (ASCII, and
-//! the gaps of two blocks of Unicode), and hands the rest to them, piece by piece.
+//! What the words are, [`normalize`] and [`words`] say; the pass takes the bytes whose part in that it knows (ASCII, Latin
+//! letters with diacritics, the gaps of two blocks of Unicode), and hands the rest to them, piece by piece.
 
 use std::sync::LazyLock;
 
@@ -45,6 +45,17 @@ static GAPS: LazyLock<[u64; 2]> = LazyLock::new(|| {
     })
 });
 
+/// The letter of ASCII that remains of each character of U+00C0..U+0180; zero where something else does.
+static LETTERS: LazyLock<[u8; 192]> = LazyLock::new(|| {
+    let mut table = [0; 192];
+    for (entry, c) in table.iter_mut().zip('\u{c0}'..'\u{180}') {
+        if let [b'a', letter, b'b'] = normalize(&format!("a{c}b")).as_bytes() {
+            *entry = if letter.is_ascii_alphabetic() { *letter } else { 0 };
+        }
+    }
+    table
+});
+
 /// Hash of one word.
 pub fn word_hash(word: &str) -> u64 {
     xxh3_64(word.as_bytes())
@@ -56,7 +67,7 @@ pub fn word_hashes(text: &str, mut each: impl FnMut(u64)) {
     if text.contains(SIGMA) {
         return slowly(text, &mut each);
     }
-    let (table, gaps) = (&*BYTES, &*GAPS);
+    let (table, gaps, letters) = (&*BYTES, &*GAPS, &*LETTERS);
     let bytes = text.as_bytes();
     let mut word = Word { bytes: [0; LONGEST_WORD], length: 0, start: 0 };
     let mut stretch = Stretch { length: 0, end: 0 };
@@ -65,7 +76,11 @@ pub fn word_hashes(text: &str, mut each: impl FnMut(u64)) {
         let becomes = table[usize::from(bytes[at])];
         let next = match becomes {
             GAP => Some(Next::Gap(at + 1)),
-            WIDE => wide_gap(bytes, at, gaps).map(|length| Next::Gap(at + length)),
+            WIDE => match (wide_gap(bytes, at, gaps), latin(bytes, at, letters)) {
+                (Some(length), _) => Some(Next::Gap(at + length)),
+                (None, Some(letter)) => word.push(letter, at).then_some(Next::Word(at + 2)),
+                (None, None) => None,
+            },
             NUMBER => number_end(bytes, at, gaps).filter(|_| word.push(NUMBER, at)).map(Next::Word),
             _ => {
                 let plain = bytes[at..].iter().map(|&byte| table[usize::from(byte)]);
@@ -144,6 +159,17 @@ fn wide_gap(bytes: &[u8], at: usize, gaps: &[u64; 2]) -> Option<usize> {
     (gaps[block] >> (last & 0x3F) & 1 == 1).then_some(length)
 }
 
+/// The letter that remains of the character of two bytes at `at`, where it is known.
+fn latin(bytes: &[u8], at: usize, letters: &[u8; 192]) -> Option<u8> {
+    match bytes.get(at..at + 2)? {
+        [first @ 0xC3..=0xC5, last] => {
+            let letter = letters[usize::from(first - 0xC3) << 6 | usize::from(last & 0x3F)];
+            (letter != 0).then_some(letter)
+        }
+        _ => None,
+    }
+}
+
 /// Where the number at `at` ends: digits, perhaps a separator and digits again; nothing where what follows may be
 /// digits of another script.
 fn number_end(bytes: &[u8], at: usize, gaps: &[u64; 2]) -> Option<usize> {
@@ -210,7 +236,7 @@ mod tests {
         fn the_pass_equals_the_normalisation(
             pieces in prop::collection::vec(
                 prop_oneof![
-                    "[a-zA-Z]{1,8}", "[a-z]{60,70}", "[0-9.,]{1,8}", "[ -~]{1,6}", "[à-ü’“–…\u{a0}é]{1,4}", "[α-ωΣа-я一-十٠-٩،٫ ]{1,6}",
+                    "[a-zA-Z]{1,8}", "[a-z]{60,70}", "[0-9.,]{1,8}", "[ -~]{1,6}", "[à-üŁőßΆ’“–…\u{a0}é]{1,4}", "[a-zé]{1,4}", "[α-ωΣа-я一-十٠-٩،٫ ]{1,6}",
                     any::<String>(), Just(" ".to_owned()), Just("e\u{301}".to_owned()), Just("\u{2009}".to_owned()),
                 ],
                 0..12,
