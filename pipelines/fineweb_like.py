@@ -16,7 +16,7 @@ def pipeline(
     input: str | None = None,  # noqa: A002 - the name users type
     output: str = "out",
     language: str = "en",  # "any" keeps every language
-    engine: str = "trafilatura",
+    engine: str = "native",
     profile: str | None = None,
     evals: str | None = None,
     lists: str | None = None,
@@ -34,8 +34,9 @@ def pipeline(
         input: glob or URL of WARC, ARC or WET files.
         output: the folder to write to.
         language: label to keep, or "any".
-        engine: "trafilatura" or "resiliparse".
-        profile: "precision" (what FineWeb used), "balanced" or "recall"; resiliparse has "balanced" alone.
+        engine: "native", "trafilatura" or "resiliparse".
+        profile: "precision" (what FineWeb used, the default with trafilatura), "balanced" (the default otherwise)
+            or "recall"; resiliparse has "balanced" alone.
         evals: evaluation sets to keep out: JSONL or Parquet files, or a folder of them.
         lists: folder of URL lists, such as `python -m curate assets ut1` writes; else a small built-in one.
         blocked_domains: further domains to leave out, with commas between them.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 class ArrowArray(Protocol):
     """Any object that exports an Arrow array: pyarrow, polars, arro3, nanoarrow."""
@@ -85,6 +85,37 @@ def decode_html(payloads: ArrowArray, content_types: ArrowArray, urls: ArrowArra
         CurateError: the arrays differ in length.
     """
 
+def extract_html(
+    payloads: ArrowArray, content_types: ArrowArray, urls: ArrowArray, profiles: list[str], output: str
+) -> ArrowArray:
+    """The main content of pages, from one analysis for all profiles.
+
+    Args:
+        payloads: bytes of the pages.
+        content_types: HTTP Content-Type values, null = unknown.
+        urls: their top-level domain helps to guess an encoding, null = unknown.
+        profiles: of "precision", "balanced", "recall", "all_text".
+        output: "text" or "markdown".
+
+    Returns:
+        struct of a large_string per profile and `truncated: bool`, which says that a limit on bytes, nodes or
+        blocks cut the page; fields null where the payload is.
+
+    Raises:
+        CurateError: the arrays differ in length.
+        ValueError: an unknown profile or output.
+    """
+
+def explain_html(
+    payload: bytes, content_type: str | None, url: str | None, profile_name: str
+) -> list[dict[str, Any]]:
+    """What happened to each block of a page, and why.
+
+    Returns:
+        per block `text`, `kept`, `probability` of being content, `path` of elements, and `reasons`: the measurements
+        that moved the judgement most, as (name, value, change of the logit).
+    """
+
 def page_declarations(payloads: ArrowArray, http_headers: ArrowArray) -> ArrowArray:
     """What pages declare about their use by machines, in HTTP headers and in the head of the HTML.
 
@@ -157,7 +188,18 @@ def scrub_pii(texts: ArrowArray, kinds: list[str], policy: str, key: bytes | Non
 
 C4_POLICY_PHRASES: list[str]
 
-def text_stats(texts: ArrowArray) -> ArrowArray: ...
+def text_stats(
+    texts: ArrowArray,
+    *,
+    lines: bool = False,
+    languages: ArrowArray | None = None,
+    stop_words: dict[str, list[str]] | None = None,
+) -> ArrowArray:
+    """struct<signal: int64 | double> per text; with `lines`, those of lines too."""
+
+def count_listed_words(texts: ArrowArray, words: list[str]) -> ArrowArray:
+    """int32 per text: places that hold an entry of the list."""
+
 def c4_lines(
     texts: ArrowArray,
     *,

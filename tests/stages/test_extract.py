@@ -1,15 +1,18 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curate import _native
 from curate.errors import PlanError
 from curate.stages import extract
 from curate.stages.extract import ExtractText, extract_text, extract_texts
 
-ENGINES = ("trafilatura", "resiliparse")
+ENGINES = ("native", "trafilatura", "resiliparse")
 PROSE = "".join(
     f"<p>Paragraph {n} tells of the harbour, its boats and the people who mend the nets in winter.</p>"
     for n in range(8)
@@ -74,32 +77,35 @@ def test_the_library_and_the_stage_agree() -> None:
     html2text = pytest.importorskip("resiliparse.extract.html2text")
     page = PAGE.replace("harbour", "Hafen-Öffnung")
     expected = trafilatura.extract(page, favor_precision=True, include_comments=False)
-    assert ExtractText(profile="precision")(raw(page.encode())).batch["text"].to_pylist() == [expected]
+    assert ExtractText("trafilatura", profile="precision")(raw(page.encode())).batch["text"].to_pylist() == [
+        expected
+    ]
     expected = html2text.extract_plain_text(page, main_content=True, alt_texts=False)
     assert ExtractText("resiliparse")(raw(page.encode())).batch["text"].to_pylist() == [expected]
 
 
-def test_a_page_does_not_remember_earlier_pages() -> None:
-    stage = ExtractText()
+@pytest.mark.parametrize("engine", ["native", "trafilatura"])
+def test_a_page_does_not_remember_earlier_pages(engine: str) -> None:
+    stage = ExtractText(engine)
     alone = stage(raw(PAGE.encode())).batch["text"][0]
     after = stage(raw(*[PAGE.encode()] * 51)).batch["text"]
     assert set(after.to_pylist()) == {alone.as_py()}
 
 
-def test_batches_may_be_cut_anywhere() -> None:
+@pytest.mark.parametrize("engine", ["native", "resiliparse"])
+def test_batches_may_be_cut_anywhere(engine: str) -> None:
     batch = raw(*[PAGE.replace("boats", f"boats no. {n}").encode() for n in range(5)], b"", None)
-    whole = ExtractText("resiliparse")(batch)
+    whole = ExtractText(engine)(batch)
     for cut in range(1, batch.num_rows):
-        parts = [ExtractText("resiliparse")(part) for part in (batch.slice(0, cut), batch.slice(cut))]
+        parts = [ExtractText(engine)(part) for part in (batch.slice(0, cut), batch.slice(cut))]
         texts = pa.concat_arrays([part.batch["text"] for part in parts])
         assert texts == whole.batch["text"]
         assert reasons(parts[0]) + reasons(parts[1]) == reasons(whole)
 
 
-def test_plain_text_passes_through_decoded() -> None:
-    outcome = ExtractText("resiliparse")(
-        raw(b"plain <b> text", b" \n", content_type="Text/Plain; charset=utf-8")
-    )
+@pytest.mark.parametrize("engine", ["native", "resiliparse"])
+def test_plain_text_passes_through_decoded(engine: str) -> None:
+    outcome = ExtractText(engine)(raw(b"plain <b> text", b" \n", content_type="Text/Plain; charset=utf-8"))
     assert outcome.batch["text"][0].as_py() == "plain <b> text"
     assert reasons(outcome) == [None, "no_text"]
 
@@ -148,21 +154,123 @@ def test_bad_parameters_and_the_fingerprint() -> None:
         {"engine": "resiliparse", "profile": "recall"},
         {"cpu_seconds": 0},
         {"max_html_bytes": -1},
+        {"engine": "trafilatura", "profile": "all_text"},
+        {"engine": "trafilatura", "output": "markdown"},
+        {"output": "xml"},
+        {"comments": True},
     ):
         with pytest.raises(PlanError) as raised:
             ExtractText(**bad)
         assert raised.value.hint
-    identity = ExtractText().identity()
+    with pytest.raises(PlanError):
+        extract_text(PAGE, engine="resiliparse", explain=True)
+    identity = ExtractText("trafilatura").identity()
     assert identity["engine_version"]
     assert identity != ExtractText("resiliparse").identity()
+    assert ExtractText().identity() != ExtractText(profile="recall").identity()
     assert _native.build_profile()
 
 
 def test_declared_reasons() -> None:
-    assert set(ExtractText().reasons) == {
+    assert set(ExtractText().reasons) == {"no_text", "html_too_large"}
+    assert set(ExtractText("resiliparse").reasons) == {
         "no_text",
         "html_too_large",
         "extract_cpu_limit",
         "extract_crashed",
         "extract_failed",
     }
+
+
+# The native engine.
+
+CHROME = (
+    '<nav class="menu"><ul>'
+    + "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(12))
+    + "</ul></nav>"
+)
+FOOTER = (
+    '<footer><p><a href="/imprint">Imprint</a> | <a href="/privacy">Privacy</a> | © 2026 Example</p></footer>'
+)
+SITE = f"<!doctype html><body>{CHROME}<main><article><h1>Winter</h1>{PROSE}</article></main>{FOOTER}</body>"
+
+
+def test_navigation_and_footer_are_left_out() -> None:
+    text = extract_text(SITE)
+    assert all(f"Paragraph {n} tells" in text for n in range(8))
+    assert "Section 3" not in text
+    assert "Imprint" not in text
+
+
+def test_profiles_grow() -> None:
+    kept = [
+        {block["text"] for block in extract_text(SITE, profile=profile, explain=True) if block["kept"]}
+        for profile in ("precision", "balanced", "recall", "all_text")
+    ]
+    assert all(less <= more for less, more in pairwise(kept))
+    assert any("Imprint" in text for text in kept[-1])
+    assert "Section 3" in extract_text(SITE, profile="all_text")
+
+
+def test_the_explanation_is_the_text() -> None:
+    blocks = extract_text(SITE, explain=True)
+    kept = [block["text"] for block in blocks if block["kept"]]
+    assert "\n".join(kept) == extract_text(SITE)
+    assert [block["path"] for block in blocks if block["text"] == "Winter"] == ["body > main > article > h1"]
+    least = min(block["probability"] for block in blocks if block["kept"])
+    assert all(0 <= block["probability"] < least for block in blocks if not block["kept"])
+    assert all(block["reasons"] and isinstance(block["reasons"][0][0], str) for block in blocks)
+
+
+STRUCTURE = """<body><article><h2>On <em>nets</em></h2><p>One <b>strong</b> word, one <code>x*y</code> and a star *.</p>
+<ul><li>first</li><li>second<ul><li>inner</li></ul></li></ul><ol><li>one</li><li>two</li></ol>
+<pre><code>def mend(net):
+    return net
+</code></pre>
+<table><tr><th>Boat</th><th>Nets</th></tr><tr><td>Ada</td><td>3</td></tr><tr><td>Bea</td><td></td></tr></table>
+<blockquote>Quoted</blockquote><p>line<br>break</p>
+<p>So
+<math><semantics><mi>x</mi><annotation encoding="application/x-tex">x_1^2</annotation></semantics></math> holds.</p>
+</article></body>"""
+
+
+def test_plain_text_has_one_block_per_line() -> None:
+    assert extract_text(STRUCTURE, profile="all_text").split("\n") == [
+        "On nets",
+        "One strong word, one x*y and a star *.",
+        *("- first", "- second", "  - inner", "- one", "- two"),
+        *("def mend(net):", "    return net"),
+        *("Boat | Nets", "Ada | 3", "Bea", "Quoted", "line", "break", "So $x_1^2$ holds."),
+    ]
+
+
+def test_markdown_keeps_structure() -> None:
+    assert extract_text(STRUCTURE, profile="all_text", output="markdown").split("\n\n") == [
+        "## On nets",
+        r"One **strong** word, one `x*y` and a star \*.",
+        "- first\n- second\n  - inner\n1. one\n2. two",
+        "```\ndef mend(net):\n    return net\n```",
+        "| Boat | Nets |\n|---|---|\n| Ada | 3 |",
+        "Bea",
+        "> Quoted",
+        "line  \nbreak",
+        "So $x_1^2$ holds.",
+    ]
+
+
+@given(st.text())
+def test_any_text_is_a_page(html: str) -> None:
+    text = extract_text(html)
+    assert text == extract_text(html.encode("utf-8", "replace").decode(), profile="balanced")
+    assert extract_text(html, output="markdown") is not None
+
+
+WORDS = st.text("abcdefghij", min_size=1, max_size=8)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["p", "div", "li", "td", "b", "h2", "x-y"]), WORDS), max_size=30))
+def test_all_text_loses_no_word(parts: list[tuple[str, str]]) -> None:
+    html = "<body>" + "".join(f"<{tag}>{word} " for tag, word in parts)
+    assert extract_text(html, profile="all_text").replace("|", " ").replace("- ", " ").split() == [
+        word for _, word in parts
+    ]

@@ -1,13 +1,14 @@
 """Text out of web pages: `ExtractText`, and the same for single pages.
 
-Engines are foreign code over hostile input, so they run in a supervised child process (`extract_supervisor`):
-one per thread and settings, started when first needed. What kills the child costs one document, never the run.
+The native engine runs in this process, within limits that are counts. Foreign engines are other people's code over
+hostile input, so they run in a supervised child process (`extract_supervisor`): one per thread and settings, started
+when first needed. What kills the child costs one document, never the run.
 """
 
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,6 +60,11 @@ _ENGINES: Mapping[str, _Engine] = {
 }
 
 
+NATIVE = "native"
+_NATIVE_PROFILES = ("precision", "balanced", "recall", "all_text")
+_FORMATS = ("text", "markdown")
+
+
 @dataclass(frozen=True)
 class ExtractText(Stage):
     """The main text of a web page: bytes in, `text` out; `payload` and its headers are consumed.
@@ -68,32 +74,44 @@ class ExtractText(Stage):
     earlier ones.
 
     Attributes:
-        engine: "trafilatura" or "resiliparse".
-        profile: "balanced" (the engine's defaults), "precision" (less but surer text, as in FineWeb) or
-            "recall"; resiliparse knows "balanced" only.
-        comments: readers' comments count as text.
-        cpu_seconds: CPU time for one page, user and system, from which it is given up. Not wall time: a
-            loaded machine must not drop a page that an idle one keeps.
+        engine: "native", "trafilatura" or "resiliparse".
+        profile: "balanced" (the engine's defaults), "precision" (less but surer text, as in FineWeb), "recall",
+            or, native only, "all_text" (every block of the page); resiliparse knows "balanced" only.
+        output: "text" (one block per line) or, native only, "markdown".
+        comments: readers' comments count as text. The native engine judges them as it judges everything else
+            (posts of a forum are content, remarks under an article are not) and has no such switch.
         max_html_bytes: larger payloads are not looked at (trafilatura itself refuses more than 20 MB).
-        memory_bytes: address space of the child process.
+        cpu_seconds: foreign engines: CPU time for one page, user and system, from which it is given up. Not wall
+            time: a loaded machine must not drop a page that an idle one keeps.
+        memory_bytes: foreign engines: address space of the child process.
 
     Raises:
         PlanError: an unknown engine or profile, or a limit that is not positive.
     """
 
-    engine: str = "trafilatura"
+    engine: str = NATIVE
     profile: str = "balanced"
+    output: str = "text"
     comments: bool = False
-    cpu_seconds: float = 20.0
     max_html_bytes: int = 20_000_000
+    cpu_seconds: float = 20.0
     memory_bytes: int = 4 << 30
 
     def __post_init__(self) -> None:
         """Checks the parameters."""
-        if self.engine not in _ENGINES:
-            known = ", ".join(_ENGINES)
+        if self.engine != NATIVE and self.engine not in _ENGINES:
+            known = ", ".join((NATIVE, *_ENGINES))
             raise PlanError(f"unknown extraction engine `{self.engine}`", hint=f"one of: {known}")
-        profiles = _ENGINES[self.engine].profiles
+        profiles = _NATIVE_PROFILES if self.engine == NATIVE else tuple(_ENGINES[self.engine].profiles)
+        if self.output not in _FORMATS or (self.output == "markdown" and self.engine != NATIVE):
+            raise PlanError(
+                f"the engine `{self.engine}` writes no `{self.output}`",
+                hint=f"one of: {', '.join(_FORMATS)}; markdown is the native engine's",
+            )
+        if self.comments and self.engine == NATIVE:
+            raise PlanError(
+                "the native engine has no switch for comments", hint='leave it out, or take profile="recall"'
+            )
         if self.profile not in profiles:
             raise PlanError(
                 f"the engine `{self.engine}` has no profile `{self.profile}`",
@@ -121,9 +139,14 @@ class ExtractText(Stage):
     @property
     def reasons(self) -> Mapping[str, str]:
         """What can go wrong with a page."""
-        return {
+        common = {
             NO_TEXT: "the engine found no text in the page",
             HTML_TOO_LARGE: f"the page has more than {self.max_html_bytes} bytes",
+        }
+        if self.engine == NATIVE:
+            return common
+        return {
+            **common,
             CPU_LIMIT: f"the engine used more than {self.cpu_seconds} s of CPU time on the page",
             CRASHED: "the page killed the engine's process twice",
             FAILED: "the engine raised an error on the page",
@@ -135,6 +158,8 @@ class ExtractText(Stage):
         Raises:
             PlanError: the engine is not installed.
         """
+        if self.engine == NATIVE:
+            return super().identity()
         distribution = _ENGINES[self.engine].distribution
         try:
             version = importlib.metadata.version(distribution)
@@ -149,26 +174,41 @@ class ExtractText(Stage):
         payload = batch[PAYLOAD]
         too_large = pc.fill_null(pc.greater(pc.binary_length(payload), self.max_html_bytes), False)
         payload = pc.if_else(too_large, pa.scalar(None, payload.type), payload)
-        decoded = _decode(payload, batch[CONTENT_TYPE], batch[URL])
-        plain = pc.fill_null(pc.starts_with(batch[CONTENT_TYPE], "text/plain", ignore_case=True), False)
+        extract = self._extract_native if self.engine == NATIVE else self._extract_foreign
+        texts, faults = extract(payload, batch[CONTENT_TYPE], batch[URL])
+        empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(pc.fill_null(texts, ""))), 0)
+        faults = pc.coalesce(faults, pc.if_else(empty, NO_TEXT, pa.scalar(None, pa.string())))
+        reason = pc.if_else(too_large, HTML_TOO_LARGE, faults)
 
-        reasons: list[str | None] = [HTML_TOO_LARGE if large else None for large in too_large.to_pylist()]
-        texts: list[str | None] = [None] * len(reasons)
+        left = batch.drop_columns([name for name in batch.schema.names if name in self.removes])
+        return Outcome(set_column(left, TEXT, texts), reason)
+
+    def _extract_native(
+        self, payload: pa.Array, content_type: pa.Array, url: pa.Array
+    ) -> tuple[pa.LargeStringArray, pa.StringArray]:
+        plain = _is_plain(content_type)
+        pages = pc.if_else(plain, pa.scalar(None, payload.type), payload)
+        answer = pa.array(_native.extract_html(pages, content_type, url, [self.profile], self.output))
+        texts = pc.struct_field(answer, self.profile)
+        if pc.any(plain).as_py():
+            texts = pc.if_else(plain, _decode(payload, content_type, url), texts)
+        return texts, pa.nulls(len(texts), pa.string())
+
+    def _extract_foreign(
+        self, payload: pa.Array, content_type: pa.Array, url: pa.Array
+    ) -> tuple[pa.LargeStringArray, pa.StringArray]:
+        decoded = _decode(payload, content_type, url)
+        plain = _is_plain(content_type)
+        texts: list[str | None] = [None] * len(decoded)
+        faults: list[str | None] = [None] * len(decoded)
         views = _utf8_views(decoded)
         pages = [row for row, is_plain in enumerate(plain.to_pylist()) if views[row] and not is_plain]
         answers = child_of_thread(self.settings()).extract([views[row] for row in pages])
-        for row, (text, reason) in zip(pages, answers, strict=True):
-            texts[row], reasons[row] = text, reason
+        for row, (text, fault) in zip(pages, answers, strict=True):
+            texts[row], faults[row] = text, fault
         for row in pc.indices_nonzero(plain).to_pylist():
             texts[row] = decoded[row].as_py()
-        for row, text in enumerate(texts):
-            if reasons[row] is None and (text is None or not text.strip()):
-                reasons[row] = NO_TEXT
-
-        left = batch.drop_columns([name for name in batch.schema.names if name in self.removes])
-        return Outcome(
-            set_column(left, TEXT, pa.array(texts, pa.large_string())), pa.array(reasons, pa.string())
-        )
+        return pa.array(texts, pa.large_string()), pa.array(faults, pa.string())
 
     def settings(self) -> Settings:
         """What the child runs."""
@@ -178,7 +218,10 @@ class ExtractText(Stage):
 
 
 def extract_texts(
-    payloads: pa.Array | Iterable[bytes | str | None], engine: str = "trafilatura", profile: str = "balanced"
+    payloads: pa.Array | Iterable[bytes | str | None],
+    engine: str = NATIVE,
+    profile: str = "balanced",
+    output: str = "text",
 ) -> pa.LargeStringArray:
     """The main text of each page; null where there is none. `ExtractText` says why.
 
@@ -187,9 +230,10 @@ def extract_texts(
             iterable.
         engine: see `ExtractText`.
         profile: see `ExtractText`.
+        output: see `ExtractText`.
 
     Raises:
-        PlanError: an unknown engine or profile.
+        PlanError: an unknown engine, profile or output.
     """
     if isinstance(payloads, pa.Array):
         is_text = pa.types.is_string(payloads.type) or pa.types.is_large_string(payloads.type)
@@ -207,12 +251,42 @@ def extract_texts(
             URL: pa.nulls(len(pages), pa.string()),
         }
     )
-    return ExtractText(engine, profile)(batch).batch[TEXT]
+    return _kept_texts(ExtractText(engine, profile, output)(batch))
+
+
+@overload
+def extract_text(
+    html: bytes | str,
+    url: str | None = None,
+    engine: str = NATIVE,
+    profile: str = "balanced",
+    output: str = "text",
+    *,
+    explain: Literal[False] = False,
+) -> str: ...
+
+
+@overload
+def extract_text(
+    html: bytes | str,
+    url: str | None = None,
+    engine: str = NATIVE,
+    profile: str = "balanced",
+    output: str = "text",
+    *,
+    explain: Literal[True],
+) -> list[dict[str, Any]]: ...
 
 
 def extract_text(
-    html: bytes | str, url: str | None = None, engine: str = "trafilatura", profile: str = "balanced"
-) -> str:
+    html: bytes | str,
+    url: str | None = None,
+    engine: str = NATIVE,
+    profile: str = "balanced",
+    output: str = "text",
+    *,
+    explain: bool = False,
+) -> str | list[dict[str, Any]]:
     """The main text of one page; empty where there is none. `ExtractText` says why.
 
     Args:
@@ -220,22 +294,42 @@ def extract_text(
         url: where it came from; its country helps to guess an undeclared encoding.
         engine: see `ExtractText`.
         profile: see `ExtractText`.
+        output: see `ExtractText`.
+        explain: give, instead of the text, a dict for every block of the page: its `text`, whether it was `kept`, its
+            `probability` of being content (a block is kept if that raises the expected F-measure of the page),
+            the `path` of elements to it, and as `reasons` the measurements that moved the probability most:
+            (name, value, change in log-odds). Native engine only.
 
     Raises:
-        PlanError: an unknown engine or profile.
+        PlanError: an unknown engine, profile or output, or an engine that cannot explain itself.
     """
     page = html.encode("utf-8", "replace") if isinstance(html, str) else html
+    declared = _UTF8 if isinstance(html, str) else None
+    stage = ExtractText(engine, profile, output)
+    if explain:
+        if engine != NATIVE:
+            raise PlanError(f"the engine `{engine}` cannot explain itself", hint='take engine="native"')
+        return _native.explain_html(page, declared, url, profile)
     batch = pa.record_batch(
         {
             PAYLOAD: pa.array([page], pa.large_binary()),
-            CONTENT_TYPE: pa.array([_UTF8 if isinstance(html, str) else None], pa.string()),
+            CONTENT_TYPE: pa.array([declared], pa.string()),
             URL: pa.array([url], pa.string()),
         }
     )
-    return ExtractText(engine, profile)(batch).batch[TEXT][0].as_py() or ""
+    return _kept_texts(stage(batch))[0].as_py() or ""
+
+
+def _kept_texts(outcome: Outcome) -> pa.LargeStringArray:
+    """The texts, null where there is a reason."""
+    return pc.if_else(pc.is_null(outcome.reason), outcome.batch[TEXT], pa.scalar(None, pa.large_string()))
 
 
 _UTF8 = "text/html; charset=utf-8"
+
+
+def _is_plain(content_types: pa.Array) -> pa.BooleanArray:
+    return pc.fill_null(pc.starts_with(content_types, "text/plain", ignore_case=True), False)
 
 
 def _decode(payloads: pa.Array, content_types: pa.Array, urls: pa.Array) -> pa.LargeStringArray:

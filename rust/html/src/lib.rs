@@ -2,6 +2,7 @@
 
 mod charset;
 mod declarations;
+pub mod extract;
 mod metadata;
 mod parse;
 mod prescan;

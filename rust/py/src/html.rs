@@ -6,11 +6,14 @@ use std::sync::Arc;
 use arrow_array::builder::{BooleanBuilder, Int32Builder, LargeStringBuilder, StringBuilder};
 use arrow_array::{Array, ArrayRef, LargeStringArray, StructArray};
 use arrow_schema::Field;
-use curate_html::{Declarations, declarations, decode, top_level_domain};
+use curate_html::extract::{Analysis, Format, Profile};
+use curate_html::{Declarations, Document, Limits, declarations, decode, top_level_domain};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use pyo3_arrow::PyArray;
 
-use crate::boundary::{for_each_row, large_binaries, large_strings, to_py_error, to_python};
+use crate::boundary::{detached, for_each_row, large_binaries, large_strings, to_py_error, to_python};
 
 fn value(array: &LargeStringArray, row: usize) -> Option<&str> {
     array.is_valid(row).then(|| array.value(row))
@@ -68,6 +71,100 @@ fn decode_html(
     ])
 }
 
+fn profile(name: &str) -> PyResult<Profile> {
+    match name {
+        "precision" => Ok(Profile::Precision),
+        "balanced" => Ok(Profile::Balanced),
+        "recall" => Ok(Profile::Recall),
+        "all_text" => Ok(Profile::AllText),
+        _ => Err(PyValueError::new_err(format!("no profile `{name}`"))),
+    }
+}
+
+fn format(name: &str) -> PyResult<Format> {
+    match name {
+        "text" => Ok(Format::Text),
+        "markdown" => Ok(Format::Markdown),
+        _ => Err(PyValueError::new_err(format!("no format `{name}`"))),
+    }
+}
+
+/// The main content of pages, for several profiles at once; a null payload gives null fields.
+#[pyfunction]
+fn extract_html(
+    py: Python<'_>,
+    payloads: PyArray,
+    content_types: PyArray,
+    urls: PyArray,
+    profiles: Vec<String>,
+    output: &str,
+) -> PyResult<PyArray> {
+    let (payloads, types, urls) =
+        (large_binaries(payloads)?, large_strings(content_types)?, large_strings(urls)?);
+    check_lengths(payloads.len(), &[types.len(), urls.len()])?;
+    let format = format(output)?;
+    let wanted = profiles.iter().map(|name| profile(name)).collect::<PyResult<Vec<_>>>()?;
+    let mut texts: Vec<LargeStringBuilder> = wanted.iter().map(|_| LargeStringBuilder::new()).collect();
+    let mut truncated = BooleanBuilder::new();
+    for_each_row(py, payloads.len(), |row| {
+        if payloads.is_null(row) {
+            texts.iter_mut().for_each(LargeStringBuilder::append_null);
+            truncated.append_null();
+            return Ok::<_, Infallible>(());
+        }
+        let tld = value(&urls, row).and_then(top_level_domain);
+        let decoded = decode(payloads.value(row), value(&types, row), tld.as_deref());
+        let document = Document::parse(&decoded.text, &Limits::default());
+        let analysis = Analysis::of(&document);
+        for (builder, &profile) in texts.iter_mut().zip(&wanted) {
+            builder.append_value(analysis.text(profile, format));
+        }
+        truncated.append_value(analysis.is_truncated());
+        Ok(())
+    })?;
+    let mut columns: Vec<(&str, ArrayRef)> = profiles
+        .iter()
+        .zip(&mut texts)
+        .map(|(name, builder)| (name.as_str(), Arc::new(builder.finish()) as ArrayRef))
+        .collect();
+    columns.push(("truncated", Arc::new(truncated.finish())));
+    to_struct(columns)
+}
+
+/// What happened to each block of one page, and why.
+#[pyfunction]
+fn explain_html<'py>(
+    py: Python<'py>,
+    payload: &[u8],
+    content_type: Option<&str>,
+    url: Option<&str>,
+    profile_name: &str,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let profile = profile(profile_name)?;
+    let blocks = detached(py, || {
+        let decoded = decode(payload, content_type, url.and_then(top_level_domain).as_deref());
+        let document = Document::parse(&decoded.text, &Limits::default());
+        Ok::<_, Infallible>(Analysis::of(&document).explain(profile))
+    })?;
+    blocks
+        .into_iter()
+        .map(|block| {
+            let row = PyDict::new(py);
+            row.set_item("text", block.text)?;
+            row.set_item("kept", block.kept)?;
+            row.set_item("probability", f64::from(block.chance) / 65536.0)?;
+            row.set_item("path", block.path)?;
+            let reasons: Vec<(String, i32, f64)> = block
+                .reasons
+                .into_iter()
+                .map(|(name, found, effect)| (name, found, f64::from(effect) / 10_000.0))
+                .collect();
+            row.set_item("reasons", reasons)?;
+            Ok(row)
+        })
+        .collect()
+}
+
 /// What pages declare about their use; a null payload still has its headers.
 #[pyfunction]
 fn page_declarations(py: Python<'_>, payloads: PyArray, http_headers: PyArray) -> PyResult<PyArray> {
@@ -102,5 +199,7 @@ fn page_declarations(py: Python<'_>, payloads: PyArray, http_headers: PyArray) -
 /// Adds this room's functions and classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decode_html, module)?)?;
+    module.add_function(wrap_pyfunction!(extract_html, module)?)?;
+    module.add_function(wrap_pyfunction!(explain_html, module)?)?;
     module.add_function(wrap_pyfunction!(page_declarations, module)?)
 }
