@@ -169,7 +169,18 @@ def scrub_pii(texts: ArrowArray, kinds: list[str], policy: str, key: bytes | Non
 
 C4_POLICY_PHRASES: list[str]
 
-def text_stats(texts: ArrowArray) -> ArrowArray: ...
+def text_stats(
+    texts: ArrowArray,
+    *,
+    lines: bool = False,
+    languages: ArrowArray | None = None,
+    stop_words: dict[str, list[str]] | None = None,
+) -> ArrowArray:
+    """struct<signal: int64 | double> per text; with `lines`, those of lines too."""
+
+def count_listed_words(texts: ArrowArray, words: list[str]) -> ArrowArray:
+    """int32 per text: places that hold an entry of the list."""
+
 def c4_lines(
     texts: ArrowArray,
     *,
