@@ -98,8 +98,7 @@ def main() -> None:
         batch_tokens=2048,
         micro_batch_tokens=2048,
         n_layers=3,
-        lr=4e-3,
-        optimizer="muon",
+        lr=3e-3,
     )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

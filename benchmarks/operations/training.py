@@ -46,8 +46,7 @@ def main() -> None:
         n_heads=4,
         n_kv_heads=2,
         qk_norm=True,
-        optimizer="muon",
-        lr=4e-3,
+        lr=3e-3,
         warmup_steps=20,
         eval_tokens=131_072,
     )
