@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "tokenizer": {"_native", "errors", "schema"},
     "pipeline": {"stage", "schema", "errors", "io"},
     "io": {"schema", "errors", "stage", "io", "_native", "assets"},
-    "report": {"schema", "errors", "io"},
+    "report": {"schema", "errors", "io", "budget"},
+    "budget": {"errors"},
     "train": {"io", "schema", "errors", "train", "tokenizer"},
 }
 #: Packages that only one place may import.

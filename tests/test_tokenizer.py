@@ -1,6 +1,7 @@
 import gzip
 import json
 import pickle
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import CurateError
-from curate.tokenizer import Tokenizer
+from curate.tokenizer import PieceCounts, Tokenizer
 
-PATTERNS = ["gpt2", "cl100k", "o200k", "qwen2", r"\p{L}+"]
+PATTERNS = ["gpt2", "cl100k", "o200k", "qwen2", "deepseek", r"\p{L}+"]
 CORPUS = [
     "the cat sat on the mat",
     "the dog's 123 days\n\n  of  rain",
@@ -186,8 +187,6 @@ def test_saving_loading_and_pickling_keep_everything(trained: Tokenizer, tmp_pat
         (["normalizer"], {"type": "Lowercase"}),
         (["pre_tokenizer"], None),
         (["pre_tokenizer"], {"type": "Metaspace"}),
-        (["pre_tokenizer", "add_prefix_space"], True),
-        (["added_tokens", 0, "lstrip"], True),
         (["model", "vocab", "\u0120"], None),
         (["model", "vocab", "!"], 7),
         (["model", "vocab", "!"], -1),
@@ -236,3 +235,144 @@ def test_one_text_where_several_are_expected_is_an_error(trained: Tokenizer) -> 
             call("text")
     with pytest.raises(TypeError):
         trained.encode(["text"])  # type: ignore[arg-type]
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_offsets_are_those_of_the_bytes(trained: Tokenizer, text: str) -> None:
+    ids, offsets = trained.encode_with_offsets(text)
+    assert ids.tolist() == trained.encode(text).tolist()
+    data = text.encode()
+    assert [data[start:end] for start, end in offsets] == [trained.decode_bytes([one]) for one in ids]
+    assert offsets.shape == (len(ids), 2)
+    assert b"".join(data[start:end] for start, end in offsets) == data
+
+
+def test_offsets_cover_special_tokens_and_need_unchanged_text(trained: Tokenizer) -> None:
+    _, offsets = trained.encode_with_offsets("ab<|endoftext|>c", allowed_special="all")
+    assert [2, 15] in offsets.tolist()
+    root = json.loads(trained.to_bytes())
+    root["normalizer"] = {"type": "NFC"}
+    with pytest.raises(CurateError, match="offsets"):
+        Tokenizer.from_bytes(json.dumps(root).encode()).encode_with_offsets("a")
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), budget=st.integers(0, 12))
+def test_a_budget_keeps_whole_characters_and_as_many_as_fit(
+    trained: Tokenizer, text: str, budget: int
+) -> None:
+    ids = trained.encode(text)
+    kept = trained.encode(text, max_tokens=budget)
+    assert kept.tolist() == ids[: len(kept)].tolist()
+    assert len(kept) <= budget
+    assert text.startswith(trained.decode(kept, errors="strict"))
+    for more in range(len(kept) + 1, min(budget, len(ids)) + 1):
+        with pytest.raises(UnicodeDecodeError):
+            trained.decode(ids[:more], errors="strict")
+
+
+def test_a_budget_does_not_count_the_last_token(trained: Tokenizer) -> None:
+    rows = trained.encode_batch(["the cat", "a"], last=trained.eos_id, max_tokens=1).to_pylist()
+    assert [len(row) for row in rows] == [2, 2]
+    with pytest.raises(ValueError, match="max_tokens"):
+        trained.encode("a", max_tokens=-1)
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_stream_yields_whole_characters(trained: Tokenizer, text: str) -> None:
+    ids = trained.encode(text)
+    assert "".join(trained.decode_stream(ids)) == text
+    assert "".join(trained.decode_stream(ids[1:])) == trained.decode(ids[1:])
+    assert trained.decode_batch([ids, ids[:0]]) == [text, ""]
+    assert trained.decode_batch(trained.encode_batch([text, "a"])) == [text, "a"]
+
+
+def test_several_sizes_come_out_of_one_run() -> None:
+    counts = PieceCounts("gpt2")
+    counts.count(CORPUS)
+    found = counts.train([260, 300, 280])
+    assert found == [Tokenizer.train(CORPUS, size) for size in (260, 300, 280)]
+    with pytest.raises(CurateError, match="too small"):
+        counts.train([300, 100])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_and_order_do_not_matter(threads: int) -> None:
+    texts = [f"{text} {number % 7}" for number in range(300) for text in CORPUS]
+    told: list[int] = []
+    trained = Tokenizer.train(reversed(texts), 400, threads=threads, progress=told.append)
+    assert trained == Tokenizer.train(pa.array(texts), 400)
+    assert told[-1] == sum(len(text.encode()) for text in texts)
+
+
+def test_counts_are_saved_added_and_resumed(tmp_path: Path) -> None:
+    path = str(tmp_path / "counts.parquet")
+    half = PieceCounts("cl100k", digits=2)
+    half.count(CORPUS[:7])
+    half.save(path)
+    resumed = PieceCounts.load(path)
+    assert resumed.pattern == half.pattern
+    rest = PieceCounts("cl100k", digits=2)
+    rest.count(CORPUS[7:])
+    resumed.add(rest)
+    whole = PieceCounts("cl100k", digits=2)
+    whole.count(CORPUS, threads=2)
+    assert len(resumed) == len(whole)
+    assert resumed.train([300]) == whole.train([300])
+    with pytest.raises(CurateError, match="patterns"):
+        whole.add(PieceCounts("gpt2"))
+    (tmp_path / "other.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CurateError, match="no counts"):
+        PieceCounts.load(str(tmp_path / "other.parquet"))
+
+
+def test_balanced_counts_give_small_languages_their_merges() -> None:
+    large, small = PieceCounts(), PieceCounts()
+    large.count(["abababab"] * 1000)
+    small.count(["xyxyxyxy"] * 2)
+    plain, balanced = PieceCounts(), PieceCounts.balanced({"a": large, "x": small})
+    plain.add(large)
+    plain.add(small)
+    assert plain.train([260])[0].id_of("xy") is None
+    assert balanced.train([260])[0].id_of("xy") is not None
+    plain.add(small, times=Fraction(2000, 1))
+    assert plain.train([260])[0].id_of("xy") is not None
+    with pytest.raises(CurateError, match="balance"):
+        PieceCounts.balanced({})
+
+
+def test_digits_are_grouped() -> None:
+    for digits in (1, 2, 3):
+        tokenizer = Tokenizer.train(["1234567 " * 9], 400, pattern="cl100k", digits=digits)
+        assert (
+            max(len(token or b"") for token in tokenizer.tokens() if token and token[:1].isdigit()) == digits
+        )
+    with pytest.raises(CurateError, match="digits"):
+        Tokenizer.train(["1"], 300, digits=4)
+
+
+def test_tiktoken_files_are_written_where_they_say_the_same(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.tiktoken")
+    trained = Tokenizer.train(CORPUS, 300, pattern="cl100k")
+    trained.save_tiktoken(path)
+    again = Tokenizer.from_tiktoken(path, "cl100k", trained.special_tokens)
+    assert again.encode("the cat 漢字").tolist() == trained.encode("the cat 漢字").tolist()
+    root = json.loads(trained.to_bytes())
+    root["model"]["merges"].reverse()
+    with pytest.raises(CurateError, match="do not follow"):
+        Tokenizer.from_bytes(json.dumps(root).encode()).save_tiktoken(path)
+
+
+def test_a_pattern_may_be_a_sequence_of_expressions() -> None:
+    steps = (r"\p{N}", r" ?\p{L}+")
+    tokenizer = Tokenizer.train(CORPUS, 300, pattern=steps)
+    assert tokenizer.pattern == steps
+    assert Tokenizer.from_bytes(tokenizer.to_bytes()) == tokenizer
+    assert Tokenizer.train(CORPUS, 300, pattern="deepseek").pattern == "deepseek"
+
+
+def test_tokens_that_nothing_encodes_to_are_found() -> None:
+    root = json.loads(Tokenizer.train(["abab"], 260).to_bytes())
+    root["model"]["vocab"]["zq"] = len(root["model"]["vocab"])
+    tokenizer = Tokenizer.from_bytes(json.dumps(root).encode())
+    assert tokenizer.unreachable().tolist() == [tokenizer.id_of("zq")]
+    assert tokenizer.tokens()[tokenizer.id_of("zq") or 0] == b"zq"

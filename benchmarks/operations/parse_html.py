@@ -83,7 +83,7 @@ def theirs(files: list[str], engine: str, rounds: int) -> dict[str, object]:
 def main() -> None:
     """Runs it and prints one JSON line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("files", nargs="?", default="")
+    parser.add_argument("files", nargs="?", default="*.warc.gz")
     parser.add_argument("--engine", default="curate")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--hostile", action="store_true")

@@ -2,8 +2,11 @@
 
 from curate.errors import CurateError, OutputError, PlanError
 from curate.io.documents import read_documents, read_rejects
+from curate.io.exports import export_tokens, import_tokens
 from curate.io.files import read_jsonl, read_parquet
+from curate.io.mixture import Component, TokenMixture, annealing
 from curate.io.output import write_documents, write_tokens
+from curate.io.pack import pack_tokens
 from curate.io.token_dataset import TokenDataset
 from curate.io.warc import read_warc
 from curate.pipeline import Pipeline
@@ -15,6 +18,7 @@ from curate.run.remove import remove
 from curate.run.verify import verify
 from curate.sample import write_sample
 from curate.stage import Barrier, Outcome, Round, Stage, per_document
+from curate.stages.chat import CHATML, PLAIN, ChatTemplate, RenderChat, TokenizeChat
 from curate.stages.classifier import QualityClassifier
 from curate.stages.contamination import Decontaminate
 from curate.stages.exact_dedup import ExactDedup
@@ -31,11 +35,15 @@ from curate.tokenizer import Tokenizer
 
 __all__ = [
     "C4",
+    "CHATML",
     "FINEWEB",
     "GOPHER_QUALITY",
     "GOPHER_REPETITION",
+    "PLAIN",
     "Barrier",
     "C4Lines",
+    "ChatTemplate",
+    "Component",
     "CurateError",
     "Decontaminate",
     "ExactDedup",
@@ -49,6 +57,7 @@ __all__ = [
     "Pipeline",
     "PlanError",
     "QualityClassifier",
+    "RenderChat",
     "Report",
     "Round",
     "Rule",
@@ -58,17 +67,23 @@ __all__ = [
     "Stage",
     "TextStats",
     "TokenDataset",
+    "TokenMixture",
     "Tokenize",
+    "TokenizeChat",
     "Tokenizer",
     "TrainTokenizer",
     "UrlFilter",
+    "annealing",
     "apply",
     "detect_language",
+    "export_tokens",
     "extract_text",
     "extract_texts",
     "find_pii",
+    "import_tokens",
     "minhash_signatures",
     "normalize_url",
+    "pack_tokens",
     "per_document",
     "read_documents",
     "read_jsonl",

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 done but something was quarantined (or `verify` found a fa
 Results go to stdout, logs and progress to stderr.
 """
 
+import json
 import math
 import os
 import sys
@@ -94,12 +95,16 @@ def verify(folder: str) -> int:
 
 @command_line.command()
 @click.argument("folder")
-def report(folder: str) -> int:
-    """Print the funnel of a finished run."""
+@click.option("--parameters", type=click.IntRange(1), help="Tell what a model of this size needs.")
+def report(folder: str, parameters: int | None) -> int:
+    """Print the funnel of a finished run, and what its tokens are worth."""
     from curate.run.verify import report_of
 
     found = report_of(folder)
     found.print(PatientConsole())
+    if parameters is not None:
+        for told in found.budgets(parameters).values():
+            click.echo("\n".join(told.sentences()))
     return found.exit_code
 
 
@@ -153,6 +158,74 @@ def train(folder: str, steps: int, out: str | None) -> int:
     for name, (value, unit) in figures.items():
         if value is not None and math.isfinite(value):
             click.echo(f"{name}: {value:.3f} {unit}")
+    return 0
+
+
+@command_line.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Optimizer steps.")
+@click.option("--replicates", type=click.IntRange(2, 10), default=3, show_default=True, help="Paired runs.")
+@click.option("--held-out", help="JSON lines with `text` to score both on; default the valid splits.")
+@click.option("--out", help="File for the result as JSON.")
+def compare(a: str, b: str, steps: int, replicates: int, held_out: str | None, out: str | None) -> int:
+    """Tell which of the token datasets A and B teaches a small model more, or that one cannot tell."""
+    try:
+        from curate.train.compare import compare as judge
+        from curate.train.compare import write_result
+        from curate.train.loop import TrainConfig
+    except ImportError as error:
+        raise CurateError(
+            f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
+        ) from error
+    one, other = (Path(f) / "tokens" if (Path(f) / "tokens").is_dir() else Path(f) for f in (a, b))
+    texts = None
+    if held_out is not None:
+        texts = {"held-out": [json.loads(line)["text"] for line in Path(held_out).read_text().splitlines()]}
+
+    def tell(arm: str, record: dict[str, Any]) -> None:
+        if record["step"] == record["steps"]:
+            click.echo(f"{arm}: loss {record['loss']:.3f}, {record['tokens_per_s']:,.0f} tokens/s", err=True)
+
+    config = TrainConfig(steps=steps)
+    result = judge(one, other, config, replicates=replicates, held_out=texts, on_step=tell)
+    click.echo("\n".join(result.sentences()))
+    if out is not None:
+        write_result(result, Path(out))
+    return 0
+
+
+@command_line.group()
+def tokenizer() -> None:
+    """Look at tokenizers."""
+
+
+@tokenizer.command("report")
+@click.argument("paths", nargs=-1, required=True, metavar="TOKENIZER...")
+@click.option("--text", "text_files", multiple=True, required=True, help="JSONL file with `text` and `lang`.")
+@click.option("--pattern", default="cl100k", show_default=True, help="Pattern of .tiktoken files.")
+@click.option("--plot", "picture", help="Write bytes per token as an SVG picture.")
+@click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Texts per language.")
+def report_tokenizers(
+    paths: tuple[str, ...], text_files: tuple[str, ...], pattern: str, picture: str | None, limit: int
+) -> int:
+    """Compare tokenizers (tokenizer.json or .tiktoken) on held-out text."""
+    from curate.tokenizer import Tokenizer
+    from curate.tokenizer_report import plot, read_texts, table
+    from curate.tokenizer_report import report as measure
+
+    texts = read_texts(text_files, limit)
+    reports = []
+    for path in paths:
+        ranks = ".tiktoken" in Path(path).name
+        loaded = Tokenizer.from_tiktoken(path, pattern) if ranks else Tokenizer.load(path)
+        reports.append(measure(path, loaded, texts))
+    print(table(reports))
+    for one in reports:
+        for number, why in list(one.suspicious.items())[:20]:
+            print(f"{one.name}: id {number} {why}")
+    if picture:
+        Path(picture).write_text(plot(reports), encoding="utf-8")
     return 0
 
 

@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from curate.budget import Budget, budget
 from curate.io.atomic import write_json
 
 LEDGER_VERSION = 1
@@ -172,7 +173,16 @@ class Report:
             name: {"rows_in": c.rows_in, "rows_out": c.rows_out, "rejected": c.rejected}
             for name, c in self.steps.items()
         }
-        return {"totals": self.totals, "stages": steps}
+        budgets = {name: told.to_json() for name, told in self.budgets().items()}
+        return {"totals": self.totals, "stages": steps, "budgets": budgets}
+
+    def budgets(self, parameters: int | None = None) -> dict[str, Budget]:
+        """What the tokens of each training split are worth: for a given model, else for the optimal one."""
+        return {
+            name: budget(count["tokens"], parameters)
+            for name, count in self.totals["tokens"].items()
+            if name.endswith("/train")
+        }
 
     def table(self) -> Table:
         """The funnel: rows in, rows out and reasons, stage by stage."""
@@ -209,6 +219,8 @@ class Report:
         for dataset, count in self.totals["tokens"].items():
             line = f"{dataset}: {count['rows']:,} documents, {count['tokens']:,} tokens"
             console.print(line, highlight=False)
+        for sentence in (s for told in self.budgets().values() for s in told.sentences()):
+            console.print(f"compute-optimal: {sentence}", highlight=False)
         for source, reasons in self.totals["quarantined"].items():
             damage = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
             console.print(f"quarantined {source}: {damage}", highlight=False)

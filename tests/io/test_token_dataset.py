@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -358,3 +360,16 @@ def timed_opening(folder):
     started = time.perf_counter()
     TokenDataset(folder, 7)
     return time.perf_counter() - started
+
+
+def test_no_torch_is_needed(tmp_path):
+    folder = write(tmp_path / "x", numbered([5] * 20))
+    code = (
+        "import sys; sys.modules['torch'] = None; import curate as cu;"
+        "d = cu.TokenDataset(sys.argv[1], 4, packing='best_fit'); next(d.batches(2));"
+        "m = cu.TokenMixture({'a': cu.Component(d, 1.0)}); print(next(m.batches(3))['labels'].shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["(3,", "4)"]

@@ -1,5 +1,6 @@
 """Keep or drop per filter: as a slow reference in Python says, and as datatrove 0.10.1 says of real pages."""
 
+import io
 import json
 import os
 import re
@@ -28,7 +29,7 @@ POLICIES = (
     "use of cookies",
     "use cookies",
 )
-MAX_PAGES = int(os.environ.get("CURATE_PARITY_PAGES", "120"))  # docs/parity.md is made with 1500
+MAX_PAGES = int(os.environ.get("CURATE_PARITY_PAGES", "120"))  # docs/parity.md is made with 10000
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -200,6 +201,15 @@ def real_texts(data_dir: Path) -> list[str]:
     return texts
 
 
+def corpus_texts(data_dir: Path, name: str) -> list[str]:
+    """Texts of a corpus, evenly chosen; cut, because spaCy refuses texts of more than a million characters."""
+    zstandard = pytest.importorskip("zstandard")
+    longest = 300_000 if MAX_PAGES > 1000 else 20_000
+    with zstandard.open(data_dir / "text" / f"{name}.jsonl.zst", "rb") as raw:
+        texts = [json.loads(line)["text"][:longest] for line in io.TextIOWrapper(raw, "utf-8")]
+    return texts[:: max(1, len(texts) // MAX_PAGES)]
+
+
 def ask_datatrove(texts: list[str]) -> list[dict[str, str | None]]:
     python = Path(os.environ.get("CURATE_DATATROVE_PYTHON", REPOSITORY / ".venvs/datatrove/bin/python"))
     if not python.is_file():
@@ -217,9 +227,14 @@ def sample_texts() -> list[str]:
     return [*bad, *sample.sample_texts("en")[::4], *sample.sample_texts("de")[::10]]
 
 
-@pytest.mark.parametrize("corpus", ["sample", "real pages"])
+@pytest.mark.parametrize("corpus", ["sample", "real pages", "en-cppdocs", "en-novels"])
 def test_decisions_agree_with_datatrove(corpus: str, request: pytest.FixtureRequest) -> None:
-    texts = sample_texts() if corpus == "sample" else real_texts(request.getfixturevalue("data_dir"))
+    if corpus == "sample":
+        texts = sample_texts()
+    elif corpus == "real pages":
+        texts = real_texts(request.getfixturevalue("data_dir"))
+    else:
+        texts = corpus_texts(request.getfixturevalue("data_dir"), corpus)
     theirs, ours = ask_datatrove(texts), decide(texts)
     assert len(theirs) == len(texts)
     for name in ("gopher_repetition", "gopher_quality", "c4", "fineweb", "fineweb_after_c4"):
@@ -229,13 +244,13 @@ def test_decisions_agree_with_datatrove(corpus: str, request: pytest.FixtureRequ
         )
         agreement = 1 - causes.total() / len(pairs)
         print(f"{name}: {agreement:.2%} of {len(pairs)}; {dict(causes)}")
-        assert agreement >= 0.98, (name, causes)
+        assert agreement >= 0.995, (name, causes)
     both = [
         (row["c4_text"], mine)
         for row, mine in zip(theirs, ours["c4_text"], strict=True)
         if row["c4_text"] and mine
     ]
-    assert sum(a == b for a, b in both) >= 0.98 * len(both)
+    assert sum(a == b for a, b in both) >= 0.995 * len(both)
 
 
 def test_a_stage_list_decides_as_the_filters_do() -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,80 @@ def test_composed_text_equals_tokenizers_where_the_file_asks_for_it(gpt2: tuple[
     ours, theirs = Tokenizer.from_bytes(data.encode()), tokenizers.Tokenizer.from_str(data)
     for text in ["e\u0301", "<tool>", "a <tool>er<tool>s", "\u1100\u1161 <tool", "\u212b\u0301"]:
         assert ours.encode(text).tolist() == theirs.encode(text).ids
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{}, {"lstrip": True}, {"rstrip": True}, {"lstrip": True, "rstrip": True}, {"single_word": True}],
+)
+@given(parts=st.lists(st.sampled_from(["<m>", " ", "a", "_", "\n", "\u3000", "é", "."]), max_size=10))
+def test_added_tokens_equal_tokenizers(option: dict[str, bool], parts: list[str]) -> None:
+    theirs = theirs_of(option)
+    ours = Tokenizer.from_bytes(theirs.to_str().encode())
+    text = "".join(parts)
+    assert (
+        ours.encode(text, allowed_special="all").tolist() == theirs.encode(text, add_special_tokens=False).ids
+    )
+
+
+@cache
+def _theirs_of(option: tuple[tuple[str, bool], ...]) -> Any:
+    tokenizer = tokenizers.Tokenizer.from_str(Tokenizer.train(["a b c"] * 3, 262).to_bytes().decode())
+    tokenizer.add_tokens([tokenizers.AddedToken("<m>", normalized=False, **dict(option))])
+    return tokenizer
+
+
+def theirs_of(option: dict[str, bool]) -> Any:
+    return _theirs_of(tuple(sorted(option.items())))
+
+
+@given(text=TEXT)
+def test_a_blank_before_texts_equals_tokenizers(gpt2: tuple[Tokenizer, Any], text: str) -> None:
+    root = json.loads(Tokenizer.train(["the cat", " the dog"], 270).to_bytes())
+    root["pre_tokenizer"]["add_prefix_space"] = True
+    data = json.dumps(root)
+    ours, theirs = Tokenizer.from_bytes(data.encode()), tokenizers.Tokenizer.from_str(data)
+    assert ours.encode(text).tolist() == encode_plain(theirs, text)
+
+
+@given(text=TEXT)
+def test_several_splits_equal_tokenizers(text: str) -> None:
+    data = Tokenizer.train(["the cat 1234 漢字アイ", "!a,b"], 270, pattern="deepseek").to_bytes()
+    ours, theirs = Tokenizer.from_bytes(data), tokenizers.Tokenizer.from_str(data.decode())
+    assert ours.pattern == "deepseek"
+    assert ours.encode(text).tolist() == encode_plain(theirs, text)
+
+
+def encode_plain(theirs: Any, text: str) -> list[int]:
+    theirs.encode_special_tokens = True
+    found: list[int] = theirs.encode(text, add_special_tokens=False).ids
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("vocab_size", [1_000, 32_768, 100_000])
+def test_merges_equal_tokenizers_on_all_text(data_dir: Path, vocab_size: int) -> None:
+    texts = sample(data_dir, 1 << 40)
+    same_model(Tokenizer.train(texts, vocab_size, threads=2), train_theirs(texts, vocab_size))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ids_equal_tiktoken_on_all_text(openai: tuple[Tokenizer, Any], data_dir: Path) -> None:
+    ours, theirs = openai
+    texts = sample(data_dir, 1 << 40)
+    for text, ids in zip(texts, ours.encode_batch(texts), strict=True):
+        assert ids.values.to_pylist() == theirs.encode_ordinary(text)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ids_equal_tokenizers_on_all_text(gpt2: tuple[Tokenizer, Any], data_dir: Path) -> None:
+    texts = sample(data_dir, 1 << 40)
+    trained = Tokenizer.train(texts, 32_768)
+    theirs = tokenizers.Tokenizer.from_str(trained.to_bytes().decode())
+    theirs.encode_special_tokens = True
+    for ours, reference in [gpt2, (trained, theirs)]:
+        for text, ids in zip(texts, ours.encode_batch(texts), strict=True):
+            assert ids.values.to_pylist() == reference.encode(text, add_special_tokens=False).ids

@@ -132,8 +132,9 @@ def test_the_flags_are_frozen() -> None:
     }
     assert flags == {
         "assets": [],
+        "compare": ["--held-out", "--out", "--replicates", "--steps", "a", "b"],
         "remove": ["--ids", "folder"],
-        "report": ["folder"],
+        "report": ["--parameters", "folder"],
         "run": ["--explain", "--log-json", "--quiet", "--restart", "--workers", "file", "parameters"],
         "train": ["--out", "--steps", "folder"],
         "verify": ["folder"],

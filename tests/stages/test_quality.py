@@ -6,10 +6,18 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import PlanError
-from curate.stages.quality import SIGNAL_UNITS, C4Lines, Rules, TextStats, sweep, text_stats
-from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
+from curate.stages.quality import (
+    LINE_SIGNAL_UNITS,
+    SIGNAL_UNITS,
+    C4Lines,
+    Rules,
+    TextStats,
+    sweep,
+    text_stats,
+)
+from curate.stages.rule_tables import C4, DCLM, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
 
-TABLES = [GOPHER_REPETITION, GOPHER_QUALITY, C4, FINEWEB]
+TABLES = [GOPHER_REPETITION, GOPHER_QUALITY, C4, FINEWEB, DCLM]
 
 
 def batch_of(*texts: str | None) -> pa.RecordBatch:
@@ -24,6 +32,8 @@ def reasons(table: RuleTable, *texts: str) -> list[str | None]:
 
 def test_every_signal_has_a_unit() -> None:
     assert [field.name for field in text_stats([]).type] == list(SIGNAL_UNITS)
+    with_lines = [field.name for field in text_stats([], lines=True).type]
+    assert with_lines == [*SIGNAL_UNITS, *LINE_SIGNAL_UNITS]
 
 
 def test_text_stats_takes_lists_and_arrays() -> None:
@@ -57,16 +67,16 @@ def signals(**values: float) -> pa.RecordBatch:
     fine |= {"n_sentences": 9, "n_lines": 9, "terminal_punctuation_line_ratio": 0.9}
     row = {
         name: type(value)({**fine, **values}.get(name, 0))
-        for name, value in text_stats(["a"]).to_pylist()[0].items()
+        for name, value in text_stats(["a"], lines=True).to_pylist()[0].items()
     }
-    return pa.record_batch({"id": ["0"], "signals": pa.array([row], text_stats([]).type)})
+    return pa.record_batch({"id": ["0"], "signals": pa.array([row], text_stats([], lines=True).type)})
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_rule_has_a_limit_that_passes_and_a_neighbour_that_does_not(table: RuleTable) -> None:
     for rule in table:
-        passes, fails = {">=": (0, -1e-9), "<=": (0, 1e-9), "==": (0, 1)}[rule.keep_if]
-        if pa.types.is_integer(text_stats([]).type.field(rule.signal).type):
+        passes, fails = {">=": (0, -1e-9), "<=": (0, 1e-9), "==": (0, 1), ">": (1e-9, 0)}[rule.keep_if]
+        if pa.types.is_integer(text_stats([], lines=True).type.field(rule.signal).type):
             fails = -1 if fails < 0 else 1
         only = RuleTable("only", (rule,))
         kept = Rules(only)(signals(**{rule.signal: rule.limit + passes}))
@@ -179,3 +189,45 @@ def test_sweep_decides_again_from_stored_signals() -> None:
     with pytest.raises(PlanError, match="signals"):
         sweep(stored.drop_columns(["signals"]), C4)
     assert sweep([measured], C4).changed.num_rows == 3
+
+
+def test_stop_words_and_rules_by_language() -> None:
+    texts = ["der die das und", "the and of to", "der die das und"]
+    batch = pa.record_batch({"text": pa.array(texts, pa.large_string()), "language": ["de", "en", None]})
+    stage = TextStats(stop_words={"de": ["der", "die", "und"]})
+    measured = stage(batch).batch
+    assert measured["signals"].field("stop_words").to_pylist() == [3, 4, 0]
+    assert stage.reads == {"text", "language"}
+    assert pickle.loads(pickle.dumps(stage)) == stage
+    few = RuleTable("few", (Rule("few_stop_words", "stop_words", ">=", 4),))
+    rules = Rules(few, per_language={"de": few.with_limits(few_stop_words=3)})
+    assert rules(measured).reason.to_pylist() == [None, None, "few_stop_words"]
+    assert rules(measured).failed.to_pylist() == [[], [], ["few_stop_words"]]
+    assert rules.identity() != Rules(few).identity()
+    with pytest.raises(PlanError, match="`too_few_sentences`"):
+        Rules(few, per_language={"de": C4.without("lorem_ipsum", "curly_bracket")})
+
+
+def test_texts_that_break_rules_of_lines() -> None:
+    prose = "The baker walks to the mill and carries flour home before anyone wakes. " * 3
+    with_menu = prose + "\nHome\nABOUT US\n3 likes\n2024"
+    measured = TextStats(lines=True)(batch_of(prose, with_menu, "walks mill flour")).batch
+    line_rules = RuleTable("lines", tuple(r for r in DCLM if r.signal in LINE_SIGNAL_UNITS))
+    assert Rules(line_rules)(measured).reason.to_pylist() == [
+        None,
+        "too_many_corrected_words",
+        "no_stop_words",
+    ]
+
+
+def test_c4_lines_count_what_each_rule_drops() -> None:
+    stage = C4Lines(counts="dropped_lines")
+    out = stage(batch_of("too short\nthis line stays\nwe use cookies here", None)).batch
+    assert out["dropped_lines"].to_pylist()[0] == {
+        "long_word": 0,
+        "no_terminal_punctuation": 0,
+        "few_words": 1,
+        "javascript": 0,
+        "policy": 1,
+    }
+    assert out.schema.field("dropped_lines").type == stage.adds.field("dropped_lines").type

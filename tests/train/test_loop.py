@@ -18,9 +18,9 @@ from curate.errors import CurateError, OutputError  # noqa: E402
 from curate.io.mixture import Component, TokenMixture  # noqa: E402
 from curate.io.token_dataset import TokenDataset  # noqa: E402
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard  # noqa: E402
-from curate.train.checkpoint import latest_checkpoint, read_facts, restore, save_checkpoint  # noqa: E402
+from curate.train.checkpoint import latest_checkpoint, load_model, read_facts, restore, save_checkpoint  # noqa: E402
 from curate.train.data import LossSums, batches, evaluate, tensors, token_losses  # noqa: E402
-from curate.train.loop import TrainConfig, train  # noqa: E402
+from curate.train.loop import TrainConfig, documents_of_step, train  # noqa: E402
 from curate.train.model import Decoder, ModelConfig  # noqa: E402
 from curate.train.optimizer import lr_factor, optimizers  # noqa: E402
 from curate.train.sampling import sample  # noqa: E402
@@ -351,8 +351,7 @@ def test_workers_make_the_same_batches_and_the_state_is_that_of_what_was_handed_
     two.close()
     resumed = TokenDataset(tokens / "train", 16, seed=4)
     resumed.load_state_dict(helped.state_dict())
-    following = next(batches(resumed, 3, workers=1))
-    assert (following["input_ids"] == next(one)["input_ids"]).all()
+    assert (next(batches(resumed, 3))["input_ids"] == next(one)["input_ids"]).all()
 
 
 def test_a_torch_loader_takes_a_dataset_as_it_is(tokens):
@@ -459,3 +458,50 @@ def test_two_ranks_give_the_curve_of_one(tokens, tmp_path):
     for a, b in zip(one[:3], two[:3], strict=True):
         assert b["loss"] == pytest.approx(a["loss"], abs=1e-4)
         assert b["grad_norm"] == pytest.approx(a["grad_norm"], abs=1e-3)
+
+
+def test_the_documents_of_a_step_hold_its_tokens(tokens):
+    config = TrainConfig(steps=3, **TINY)
+    data = TokenDataset(tokens / "train", 16, seed=config.seed)
+    seen = [next(data.batches(8)) for _ in range(3)]
+    told = documents_of_step(TokenDataset(tokens / "train", 16, seed=config.seed), config, 3)
+    assert sum(document["tokens"] for document in told) == config.batch_tokens
+    names = [int(document["id"].removeprefix("d")) for document in told]
+    texts = list(documents(300, 0))
+    assert all(int(row[0]) in texts[name] for row, name in zip(seen[2]["input_ids"][:1], names, strict=False))
+    mixture = TokenMixture({"a": Component(TokenDataset(tokens / "train", 16), 1)})
+    assert {document["dataset"] for document in documents_of_step(mixture, config, 2)} == {"a"}
+
+
+KILLED = """
+import os, signal, sys, json, torch
+torch.set_num_threads(1)
+from pathlib import Path
+from curate.train.loop import TrainConfig, train
+def stop(record):
+    if record["step"] == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+train(Path(sys.argv[1]), TrainConfig(checkpoint_dir=Path(sys.argv[2]), device="cpu", **json.loads(sys.argv[3])), stop)
+"""
+
+
+def test_a_run_killed_by_the_system_resumes_to_the_same_curve(tokens, tmp_path):
+    shape = {**TINY, "steps": 12, "checkpoint_every": 5}
+    train(tokens, TrainConfig(checkpoint_dir=tmp_path / "a", **shape))
+    words = [sys.executable, "-c", KILLED, str(tokens), str(tmp_path / "b"), json.dumps(shape)]
+    assert subprocess.run(words, check=False).returncode == -9
+    assert len(curve(tmp_path / "b")) == 8
+    train(tokens, TrainConfig(checkpoint_dir=tmp_path / "b", **shape))
+    assert curve(tmp_path / "b") == curve(tmp_path / "a")
+
+
+def test_a_checkpoint_is_a_model(tokens, tmp_path):
+    result = train(tokens, TrainConfig(steps=2, checkpoint_dir=tmp_path, **TINY))
+    loaded = load_model(tmp_path)
+    assert loaded.config == result.model.config
+    for a, b in zip(loaded.parameters(), result.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    facts = read_facts(latest_checkpoint(tmp_path))
+    assert facts["data"]["content_digest"] == TokenDataset(tokens / "train", 16).content_digest
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "nothing")

@@ -48,7 +48,7 @@ _CORRUPT_ROWS = {"corrupt_row_group": "a row group of a Parquet file that cannot
 class _Columns:
     """Which column of the input becomes which column of the documents."""
 
-    text: str
+    text: str | None
     id: str
     url: str
     date: str
@@ -132,7 +132,7 @@ class ReadJsonl(Reader):
             value = found.get(name)
             row[column] = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
         row |= {name: found.get(name) for name, _ in names.extra}
-        text = found.get(names.text)
+        text = line.decode() if names.text is None else found.get(names.text)
         if not isinstance(text, str):
             return row | {schema.REASON: "missing_text"}
         row[schema.TEXT] = text
@@ -274,7 +274,12 @@ class ReadParquet(Reader):
     def _wanted(self, file: InputFile, found: pa.Schema) -> dict[str, str]:
         """Output column -> input column, for those that exist; text and extra columns must."""
         names = self.columns
-        pairs = {schema.ID: names.id, schema.URL: names.url, schema.DATE: names.date, schema.TEXT: names.text}
+        pairs = {
+            schema.ID: names.id,
+            schema.URL: names.url,
+            schema.DATE: names.date,
+            schema.TEXT: str(names.text),
+        }
         optional = {schema.ID, schema.URL, schema.DATE}
         pairs |= {name: name for name, _ in names.extra}
         missing = [
@@ -347,7 +352,7 @@ def _valid_text(column: pa.Array) -> tuple[pa.Array, pa.Array]:
 def read_jsonl(
     urls: str | Iterable[str],
     *,
-    text: str = "text",
+    text: str | None = "text",
     id: str = "id",  # noqa: A002  the name of the column it names
     url: str = "url",
     date: str = "date",
@@ -359,7 +364,7 @@ def read_jsonl(
 
     Args:
         urls: paths, fsspec URLs and patterns.
-        text: key of the text.
+        text: key of the text; None = the whole line, JSON as it is, for `RenderChat`.
         id: key of the identity; a row without one is named by a hash of file name and byte offset.
         url: key of the URL.
         date: key of the date.
@@ -404,7 +409,9 @@ def read_parquet(
     return ReadParquet(as_urls(urls), _columns(text, id, url, date, columns), batch_rows)
 
 
-def _columns(text: str, identity: str, url: str, date: str, extra: Mapping[str, str] | None) -> _Columns:
+def _columns(
+    text: str | None, identity: str, url: str, date: str, extra: Mapping[str, str] | None
+) -> _Columns:
     for name, kind in (extra or {}).items():
         if name in _BASE.names or name == schema.REASON:
             raise CurateError(

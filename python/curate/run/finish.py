@@ -1,15 +1,17 @@
 """The last step of a run: token datasets are indexed, the report and the manifest written."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from curate.errors import OutputError
 from curate.io.atomic import write_json
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard
 from curate.pipeline import FORMAT_VERSION
 from curate.report import Ledger, Report
+from curate.run.card import write_card
 from curate.run.job import Job
 from curate.run.layout import Layout
 from curate.run.phase import SPLITS
@@ -79,11 +81,20 @@ def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:
         for split in SPLITS:
             path = layout.token_shard(None, split, 0, 1)
             splits[path.parent] = [write_token_shard(path, [], dtype, loss_mask=masked)]
+    manifest = read_manifest(layout)
+    assert manifest is not None
     provenance = {"plan": job.plan.fingerprints[-1], "inputs": job.barrier_fingerprint(1)}
     for folder, receipts in sorted(splits.items()):
         finish_split(folder, receipts, facts, provenance)
     for dataset in sorted({folder.parent for folder in splits}):
         finish_tokens(dataset, SPLITS)
+        write_dataset_card(layout, dataset, manifest["plan"])
+
+
+def write_dataset_card(layout: Layout, dataset: Path, plan: Mapping[str, Any]) -> None:
+    """The card beside a joined token dataset; one below `tokens/` holds the language that names it."""
+    language = None if dataset == layout.tokens else unquote(dataset.name)
+    write_card(dataset, SPLITS, layout.root / "documents", plan, language)
 
 
 def tokenizer_facts(path: Path) -> TokenizerFacts:

@@ -19,7 +19,7 @@ from curate.io.atomic import write_json
 from curate.io.documents import ParquetSink
 from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, Report
-from curate.run.finish import finished_manifest, tokenizer_facts
+from curate.run.finish import finished_manifest, tokenizer_facts, write_dataset_card
 from curate.run.layout import Layout
 from curate.schema import ID, INPUT_IDS, LOSS_MASK, TEXT
 
@@ -65,7 +65,7 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
                 removed.tokens += before - ledger.outputs[name]["tokens"]
                 changed_splits.add(path.parent)
         ledger.write(layout.ledger(ledger.phase, ledger.shard))
-    _reindex(layout, ledgers, changed_splits)
+    _reindex(layout, ledgers, changed_splits, manifest["plan"])
     report = Report.of(str(layout.root), ledgers)
     write_json(layout.report, report.to_json())
     write_json(layout.manifest, {**manifest, "totals": report.totals})
@@ -138,7 +138,7 @@ def _tokens_without(path: Path, wanted: pa.Array, receipt: dict[str, Any]) -> di
     )
 
 
-def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Path]) -> None:
+def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Path], plan: dict[str, Any]) -> None:
     for folder in sorted(splits):
         receipts = [
             receipt
@@ -148,3 +148,5 @@ def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Path]) -> None:
         ]
         provenance = json.loads((folder / "manifest.json").read_bytes())["provenance"]
         finish_split(folder, receipts, tokenizer_facts(folder / "tokenizer.json"), provenance)
+    for dataset in sorted({folder.parent for folder in splits}):
+        write_dataset_card(layout, dataset, plan)

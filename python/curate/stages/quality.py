@@ -1,6 +1,6 @@
 """Quality: signals are measured once, natively; rules then decide from the numbers alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from curate import _native
 from curate.errors import PlanError
-from curate.schema import ID, REASON, SIGNALS, TEXT, as_large_strings
+from curate.schema import ID, LANGUAGE, REASON, SIGNALS, TEXT, as_large_strings
 from curate.stage import Outcome, Stage, set_column
 from curate.stages.rule_tables import RuleTable
 
@@ -61,6 +61,27 @@ SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Signals of lines and of kinds of words, measured where they are asked for; lines are those that are not blank.
+#: RedPajama-V2 (arXiv 2411.12372, Table 11), line kinds of RefinedWeb (arXiv 2306.01116, G.2).
+LINE_SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        "stop_word_ratio": "occurrences of stop words, 0 to 1 of words and marks",
+        "all_caps_word_ratio": "words with two letters and more, all upper-case, 0 to 1 of words and marks",
+        "numeric_word_ratio": "words with digits and no letter, 0 to 1 of words and marks",
+        "address_word_ratio": "web and mail addresses, 0 to 1 of words and marks",
+        "curly_bracket_ratio": "`{` and `}`, 0 to 1 of characters",
+        "list_line_ratio": "lines that start with a bullet, `1.`, `1)` or `a)`, 0 to 1",
+        "code_line_ratio": "lines that end or start as code does, 0 to 1",
+        "javascript_line_ratio": "lines that mention JavaScript, 0 to 1",
+        "upper_case_line_ratio": "lines of which most letters are upper-case, 0 to 1",
+        "numeric_line_ratio": "lines without a letter, 0 to 1",
+        "counter_line_ratio": "lines that are a number and a word (`3 likes`), 0 to 1",
+        "one_word_line_ratio": "lines of one word, 0 to 1",
+        "corrected_word_ratio": "words of lines of the last four kinds, 0 to 1 of words cut at white space",
+        "mean_line_words": "words per line, cut at white space",
+    }
+)
+
 _COMPARE: Mapping[str, Callable[[pa.Array, pa.Scalar], pa.Array]] = {
     ">=": pc.greater_equal,
     "<=": pc.less_equal,
@@ -70,11 +91,20 @@ _COMPARE: Mapping[str, Callable[[pa.Array, pa.Scalar], pa.Array]] = {
 }
 
 
-def text_stats(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -> pa.StructArray:
+def text_stats(
+    texts: pa.Array | pa.ChunkedArray | Iterable[str | None],
+    *,
+    lines: bool = False,
+    languages: pa.Array | Iterable[str | None] | None = None,
+    stop_words: Mapping[str, Sequence[str]] | None = None,
+) -> pa.StructArray:
     """Every signal of each text; a null text counts as empty.
 
     Args:
         texts: any Arrow string array, or an iterable of `str`.
+        lines: measure `LINE_SIGNAL_UNITS` too.
+        languages: the language of each text, where stop words depend on it.
+        stop_words: stop words by language; texts in other languages have the English ones.
 
     Returns:
         A struct array with a field per entry of `SIGNAL_UNITS`: int64 for counts, double for the rest.
@@ -82,12 +112,15 @@ def text_stats(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -> pa.S
     Raises:
         TypeError: the input holds something other than text.
     """
-    return pa.array(_native.text_stats(as_large_strings(texts)))
+    known = None if languages is None else as_large_strings(languages)
+    words = {language: list(listed) for language, listed in (stop_words or {}).items()}
+    array = as_large_strings(texts)
+    return pa.array(_native.text_stats(array, lines=lines, languages=known, stop_words=words))
 
 
 @cache
-def _signals_type() -> pa.StructType:
-    return text_stats([]).type
+def _signals_type(lines: bool) -> pa.StructType:
+    return text_stats([], lines=lines).type
 
 
 @dataclass(frozen=True)
@@ -96,9 +129,19 @@ class TextStats(Stage):
 
     Attributes:
         label: the stage's name, where a pipeline measures twice.
+        lines: measure `LINE_SIGNAL_UNITS` too.
+        stop_words: stop words by language, as pairs or a mapping; the column `language` says which a text has.
+            Other texts have the English ones of Gopher.
     """
 
     label: str = "text_stats"
+    lines: bool = False
+    stop_words: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        pairs = self.stop_words.items() if isinstance(self.stop_words, Mapping) else self.stop_words
+        sorted_pairs = tuple(sorted((language, tuple(words)) for language, words in pairs))
+        object.__setattr__(self, "stop_words", sorted_pairs)
 
     @property
     def name(self) -> str:
@@ -107,17 +150,20 @@ class TextStats(Stage):
 
     @property
     def reads(self) -> frozenset[str]:
-        """The text."""
-        return frozenset({TEXT})
+        """The text, and its language where stop words depend on it."""
+        return frozenset({TEXT, LANGUAGE} if self.stop_words else {TEXT})
 
     @property
     def adds(self) -> pa.Schema:
         """The signals."""
-        return pa.schema([pa.field(SIGNALS, _signals_type())])
+        return pa.schema([pa.field(SIGNALS, _signals_type(self.lines))])
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Keeps every row."""
-        return Outcome(set_column(batch, SIGNALS, text_stats(batch[TEXT])))
+        languages = batch[LANGUAGE] if self.stop_words else None
+        stop_words = dict(self.stop_words)
+        measured = text_stats(batch[TEXT], lines=self.lines, languages=languages, stop_words=stop_words)
+        return Outcome(set_column(batch, SIGNALS, measured))
 
 
 @dataclass(frozen=True)
@@ -126,9 +172,24 @@ class Rules(Stage):
 
     Attributes:
         table: the rules; its name is the stage's.
+        per_language: tables for single languages in place of `table`, as pairs or a mapping; the column `language`
+            says which. They give the reasons of `table` (change its limits with `.with_limits(...)`).
     """
 
     table: RuleTable
+    per_language: tuple[tuple[str, RuleTable], ...] = ()
+
+    def __post_init__(self) -> None:
+        pairs = self.per_language.items() if isinstance(self.per_language, Mapping) else self.per_language
+        object.__setattr__(self, "per_language", tuple(sorted(pairs, key=lambda pair: pair[0])))
+        known = {rule.reason for rule in self.table}
+        for language, table in self.per_language:
+            unknown = {rule.reason for rule in table} - known
+            if unknown:
+                raise PlanError(
+                    f"the rules for `{language}` give the reason `{min(unknown)}`, which `{self.table.name}` has not",
+                    hint="change limits with `.with_limits(...)`, leave rules out with `.without(...)`",
+                )
 
     @property
     def name(self) -> str:
@@ -137,8 +198,8 @@ class Rules(Stage):
 
     @property
     def reads(self) -> frozenset[str]:
-        """The signals."""
-        return frozenset({SIGNALS})
+        """The signals, and the language where rules depend on it."""
+        return frozenset({SIGNALS, LANGUAGE} if self.per_language else {SIGNALS})
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -148,6 +209,11 @@ class Rules(Stage):
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Decides from the signals alone."""
         reason, failed = _decide(batch[SIGNALS], self.table)
+        for language, table in self.per_language:
+            here = pc.fill_null(pc.equal(batch[LANGUAGE], language), False)
+            if pc.any(here).as_py():
+                own_reason, own_failed = _decide(batch[SIGNALS], table)
+                reason, failed = pc.if_else(here, own_reason, reason), pc.if_else(here, own_failed, failed)
         return Outcome(batch, reason, failed)
 
 
@@ -176,6 +242,15 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
     return reason, failed
 
 
+#: Lines that each rule of `C4Lines` drops; a line counts under the first rule that it breaks.
+_DROPPED = pa.struct(
+    [
+        pa.field(rule, pa.int32())
+        for rule in ("long_word", "no_terminal_punctuation", "few_words", "javascript", "policy")
+    ]
+)
+
+
 @dataclass(frozen=True)
 class C4Lines(Stage):
     """Removes lines that C4 removes, with FineWeb's settings; what is left is the new text.
@@ -192,6 +267,7 @@ class C4Lines(Stage):
         javascript: drop lines that mention JavaScript.
         policy: drop lines with a policy phrase.
         citations: remove `[1]`, `[edit]`, `[citation needed]`.
+        counts: name of a column for the lines dropped, a struct with one count per rule; "" = none.
     """
 
     terminal_punctuation: bool = False
@@ -200,6 +276,7 @@ class C4Lines(Stage):
     javascript: bool = True
     policy: bool = True
     citations: bool = True
+    counts: str = ""
 
     def __post_init__(self) -> None:
         if self.min_words < 0 or self.max_word_chars < 0:
@@ -212,8 +289,9 @@ class C4Lines(Stage):
 
     @property
     def adds(self) -> pa.Schema:
-        """The text that is left."""
-        return pa.schema([pa.field(TEXT, pa.large_string())])
+        """The text that is left, and how many lines each rule dropped if that is asked for."""
+        text = pa.field(TEXT, pa.large_string())
+        return pa.schema([text, pa.field(self.counts, _DROPPED)] if self.counts else [text])
 
     @property
     def invalidates(self) -> frozenset[str]:
@@ -242,7 +320,11 @@ class C4Lines(Stage):
         left = edited.field(TEXT)
         none_left = pc.equal(left, "")
         reason = pc.if_else(none_left, "no_lines_left", pa.scalar(None, pa.string()))
-        return Outcome(set_column(batch, TEXT, pc.if_else(none_left, texts, left)), reason)
+        batch = set_column(batch, TEXT, pc.if_else(none_left, texts, left))
+        if self.counts:
+            dropped = [edited.field(field.name) for field in _DROPPED]
+            batch = set_column(batch, self.counts, pa.StructArray.from_arrays(dropped, fields=list(_DROPPED)))
+        return Outcome(batch, reason)
 
 
 @dataclass(frozen=True)
@@ -310,4 +392,13 @@ def sweep(rows: pa.Table | Iterable[pa.RecordBatch], table: RuleTable) -> Sweep:
     )
 
 
-__all__ = ["SIGNAL_UNITS", "C4Lines", "Rules", "Sweep", "TextStats", "sweep", "text_stats"]
+__all__ = [
+    "LINE_SIGNAL_UNITS",
+    "SIGNAL_UNITS",
+    "C4Lines",
+    "Rules",
+    "Sweep",
+    "TextStats",
+    "sweep",
+    "text_stats",
+]

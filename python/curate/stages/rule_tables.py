@@ -170,3 +170,17 @@ FINEWEB = RuleTable(
         Rule("too_many_newlines", "newline_per_word", "<=", 0.3, _FINEWEB_CODE),
     ),
 )
+
+_DCLM = "DCLM, arXiv 2406.11794, B; after RefinedWeb, arXiv 2306.01116, G.2"
+
+# DCLM-Baseline after RefinedWeb: needs `TextStats(lines=True)`. Stop words count by occurrence, and a document
+# goes where more than 5 % of its words stand in lines that RefinedWeb's corrections remove.
+DCLM = RuleTable(
+    "dclm",
+    (
+        *GOPHER_REPETITION,
+        *GOPHER_QUALITY.without("too_few_stop_words"),
+        Rule("no_stop_words", "stop_word_ratio", ">", 0, _DCLM),
+        Rule("too_many_corrected_words", "corrected_word_ratio", "<=", 0.05, _DCLM),
+    ),
+)

@@ -60,14 +60,15 @@ class TrainTokenizer(Barrier):
             raise PlanError(f"sample={self.sample} is not a share", hint="choose 0 < sample <= 1")
         # Training on nothing checks every other parameter before a run starts.
         try:
-            self.train(_native.BpeCounts(self.pattern))
+            self.train(_native.BpeCounts([self.pattern]))
         except OverflowError:
             raise PlanError("a parameter of the tokenizer is negative or too large") from None
 
     def train(self, counts: _native.BpeCounts) -> Tokenizer:
         """The tokenizer that these parameters give on these counts."""
         specials = list(self.special_tokens)
-        return Tokenizer(counts.train(self.vocab_size, specials, self.min_frequency, self.max_token_length))
+        (trained,) = counts.train([self.vocab_size], specials, self.min_frequency, self.max_token_length)
+        return Tokenizer(trained)
 
     @property
     def reads(self) -> frozenset[str]:
@@ -109,7 +110,7 @@ class CountPieces(Round):
     def map(self, documents: Iterable[pa.RecordBatch], shard: int, inbox: pa.Table) -> Iterator[pa.Table]:
         """One table of the shard's distinct pieces, sorted, and their counts."""
         del shard, inbox
-        counts = _native.BpeCounts(self.params.pattern)
+        counts = _native.BpeCounts([self.params.pattern])
         for batch in documents:
             ids = batch[ID] if self.params.sample < 1 else None
             counts.count(batch[TEXT], ids, self.params.sample)
@@ -119,7 +120,7 @@ class CountPieces(Round):
     def reduce(self, partition: int, rows: pa.Table) -> pa.Table:
         """The tokenizer, for every shard. Without documents it is the 256 bytes and the special tokens."""
         del partition
-        counts = _native.BpeCounts(self.params.pattern)
+        counts = _native.BpeCounts([self.params.pattern])
         for batch in rows.to_batches() if rows.num_rows else []:
             counts.add(batch[_PIECE], batch[_COUNT])
         trained = self.params.train(counts).to_bytes()

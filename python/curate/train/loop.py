@@ -199,6 +199,26 @@ def train(
     )
 
 
+def documents_of_step(
+    data: TokenDataset | TokenMixture, config: TrainConfig, step: int
+) -> list[dict[str, Any]]:
+    """Which documents a step of a run learned from, e.g. one whose loss jumped: id, url, source, tokens of each.
+
+    Args:
+        data: opened as for the run; where its state stands does not matter.
+        config: of the run.
+        step: from 1, counted from the beginning of the data.
+    """
+    samples = config.batch_tokens // config.seq_len
+    found = []
+    for position in range((step - 1) * samples, step * samples):
+        if isinstance(data, TokenMixture):
+            found += data.documents_at(position)
+        else:
+            found += data.documents(data.index_at(position))
+    return found
+
+
 class Step:
     """One step of pre-training or supervised fine-tuning: batches in, gradients out."""
 

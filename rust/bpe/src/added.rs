@@ -1,6 +1,9 @@
 //! Tokens that are matched in the text as they stand, before any pattern.
 
+use std::sync::LazyLock;
+
 use aho_corasick::{AhoCorasick, MatchKind};
+use regex_syntax::hir::{Class, ClassUnicode, HirKind};
 
 use crate::error::Error;
 
@@ -15,6 +18,48 @@ pub struct AddedToken {
     pub special: bool,
     /// Whether it is looked for after normalization.
     pub normalized: bool,
+    /// Whether it takes the spaces before it.
+    pub lstrip: bool,
+    /// Whether it takes the spaces behind it.
+    pub rstrip: bool,
+    /// Whether it is left alone inside a word.
+    pub single_word: bool,
+}
+
+impl AddedToken {
+    /// A control token as most tokenizers have them.
+    pub fn special(content: &str, id: u32) -> Self {
+        Self {
+            id,
+            content: content.to_owned(),
+            special: true,
+            normalized: false,
+            lstrip: false,
+            rstrip: false,
+            single_word: false,
+        }
+    }
+}
+
+/// `\w` of regular expressions.
+fn is_word(c: char) -> bool {
+    static CLASS: LazyLock<Option<ClassUnicode>> =
+        LazyLock::new(|| match regex_syntax::parse(r"\w").map(regex_syntax::hir::Hir::into_kind) {
+            Ok(HirKind::Class(Class::Unicode(class))) => Some(class),
+            _ => None,
+        });
+    let ranges = CLASS.as_ref().map_or(&[][..], ClassUnicode::ranges);
+    ranges
+        .binary_search_by(|range| {
+            if range.end() < c {
+                std::cmp::Ordering::Less
+            } else if range.start() > c {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        })
+        .is_ok()
 }
 
 /// Which special tokens a text may spell.
@@ -55,44 +100,56 @@ impl Policy {
 /// A stretch of text between added tokens, or one of them.
 pub(crate) enum Part<'t> {
     Text(&'t str),
-    Token(u32),
+    /// An added token, with the stretch of text that it takes.
+    Token(u32, &'t str),
 }
 
 /// Finds added tokens: leftmost first, the longest where several start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Finder {
     automaton: Option<AhoCorasick>,
-    ids: Vec<u32>,
+    tokens: Vec<AddedToken>,
 }
 
 impl Finder {
     fn new<'a>(tokens: impl Iterator<Item = &'a AddedToken>) -> Result<Self, Error> {
-        let (contents, ids): (Vec<&str>, Vec<u32>) =
-            tokens.map(|token| (token.content.as_str(), token.id)).unzip();
-        if ids.is_empty() {
+        let tokens: Vec<AddedToken> = tokens.cloned().collect();
+        if tokens.is_empty() {
             return Ok(Self::default());
         }
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(contents)
+            .build(tokens.iter().map(|token| &token.content))
             .map_err(|error| Error::Unsupported(format!("too many added tokens: {error}")))?;
-        Ok(Self { automaton: Some(automaton), ids })
+        Ok(Self { automaton: Some(automaton), tokens })
     }
 
     /// Calls `each` with the parts of `text` in order; texts are never empty.
-    pub(crate) fn cut(
+    pub(crate) fn cut<'t>(
         &self,
-        text: &str,
-        mut each: impl FnMut(Part<'_>) -> Result<(), Error>,
+        text: &'t str,
+        mut each: impl FnMut(Part<'t>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut start = 0;
         if let Some(automaton) = &self.automaton {
             for found in automaton.find_iter(text) {
-                if found.start() > start {
-                    each(Part::Text(&text[start..found.start()]))?;
+                let token = &self.tokens[found.pattern().as_usize()];
+                let (before, behind) = (&text[..found.start()], &text[found.end()..]);
+                if token.single_word
+                    && (before.chars().next_back().is_some_and(is_word)
+                        || behind.chars().next().is_some_and(is_word))
+                {
+                    continue;
                 }
-                each(Part::Token(self.ids[found.pattern().as_usize()]))?;
-                start = found.end();
+                // Spaces that the token before has taken stay with it.
+                let from = if token.lstrip { before.trim_end().len() } else { before.len() }.max(start);
+                let spaces = if token.rstrip { behind.len() - behind.trim_start().len() } else { 0 };
+                let end = (found.end() + spaces).max(from);
+                if from > start {
+                    each(Part::Text(&text[start..from]))?;
+                }
+                each(Part::Token(token.id, &text[from..end]))?;
+                start = end;
             }
         }
         if start < text.len() {

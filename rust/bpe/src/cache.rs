@@ -1,60 +1,262 @@
-//! A bounded cache from short pieces to their ids: most pieces of natural text repeat.
+//! A bounded memory of pieces and their ids: most pieces of natural text repeat.
+//!
+//! Pieces of up to fifteen bytes stand in a two-way set-associative table, a set to a cache line; longer ones
+//! are found by a hash and compared in full. Ids never depend on what is remembered.
 
-/// Longest piece that is remembered, in bytes.
-const KEY_BYTES: usize = 15;
-/// Most ids that are remembered of a piece.
-const IDS: usize = 3;
-const SLOTS_LOG2: u32 = 15;
+use crate::huge::Huge;
+use xxhash_rust::xxh3::xxh3_64;
 
+/// Longest piece of the table, in bytes.
+pub(crate) const KEY_BYTES: usize = 15;
+/// Longest piece that is remembered at all.
+const LONGEST: usize = 256;
+/// Most ids of an entry.
+const IDS: usize = 4;
+/// Sets of the table of all pieces, and of the small one in front of it that stays in the second-level cache.
+const SETS_LOG2: u32 = 18;
+const NEAR_LOG2: u32 = 12;
+const LONG_LOG2: u32 = 17;
+/// Ids and bytes kept beside the tables; when they are full, everything learned is forgotten.
+const ARENA: usize = 1 << 23;
+
+/// Of an entry, the first id with the number of ids above it.
+const COUNT_SHIFT: u32 = 28;
+const FIRST: u32 = (1 << COUNT_SHIFT) - 1;
+/// In place of the number of ids: they stand in the arena, from `ids[1]` on, `ids[2]` of them.
+const IN_ARENA: u32 = 5;
+
+/// Bytes of a piece with its length above them; 0 stands for nothing, since no piece is empty.
+pub(crate) type Key = u128;
+/// What is remembered of a key.
+pub(crate) type Entry = [u32; IDS];
+const NOTHING: Entry = [0; IDS];
+
+/// The two youngest pieces of a set, the younger one first.
 #[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    /// Bytes of the piece, its length in the top byte; 0 = free, since no piece is empty.
-    key: u128,
-    ids: [u32; IDS],
-    count: u8,
+#[repr(align(64))]
+struct Set {
+    keys: [Key; 2],
+    entries: [Entry; 2],
 }
 
-/// Direct-mapped: a newer piece takes the slot of an older one.
-#[derive(Debug)]
-pub(crate) struct Cache(Vec<Slot>);
+/// Pieces of up to fifteen bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    sets: Huge<Set>,
+    shift: u32,
+}
 
-impl Default for Cache {
-    fn default() -> Self {
-        Self(vec![Slot::default(); 1 << SLOTS_LOG2])
+impl Table {
+    /// A table for a vocabulary and what is learned.
+    pub(crate) fn new() -> Self {
+        Self::of(SETS_LOG2)
     }
+
+    fn of(log2: u32) -> Self {
+        Self { sets: Huge::new(1 << log2, Set::default()), shift: 64 - log2 }
+    }
+
+    /// Where a key stands, if anywhere, by its hash.
+    #[inline]
+    fn set(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
+    }
+
+    /// What is remembered of `key`, else [`NOTHING`]; without a branch, so that many look-ups overlap.
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Entry {
+        let set = &self.sets.as_slice()[self.set(hash(key))];
+        let second = set.keys[1] == key;
+        let mut entry = set.entries[usize::from(second)];
+        if !(second | (set.keys[0] == key)) {
+            entry[0] = 0;
+        }
+        entry
+    }
+
+    /// Starts fetching what `get` will look at.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: Key) {
+        self.sets.prefetch(self.set(hash(key)));
+    }
+
+    pub(crate) fn put(&mut self, key: Key, ids: &[u32]) {
+        if let Some(entry) = inline(ids) {
+            self.insert(key, entry);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn insert(&mut self, key: Key, entry: Entry) {
+        let at = self.set(hash(key));
+        let set = &mut self.sets.as_mut_slice()[at];
+        if set.keys[0] != key {
+            set.keys[1] = set.keys[0];
+            set.entries[1] = set.entries[0];
+        }
+        set.keys[0] = key;
+        set.entries[0] = entry;
+    }
+}
+
+#[inline]
+pub(crate) fn hash(key: Key) -> u64 {
+    let (low, high) = (key as u64, (key >> 64) as u64);
+    let product = u128::from(low ^ 0x9E37_79B9_7F4A_7C15) * u128::from(high ^ 0xD6E8_FEB8_6659_FD93);
+    product as u64 ^ (product >> 64) as u64
+}
+
+fn inline(ids: &[u32]) -> Option<Entry> {
+    let mut entry = NOTHING;
+    entry.get_mut(..ids.len())?.copy_from_slice(ids);
+    entry[0] |= (ids.len() as u32) << COUNT_SHIFT;
+    Some(entry)
+}
+
+/// The ids of an entry and how many there are; `None` where they are not all in it.
+#[inline]
+pub(crate) fn unpack(entry: Entry) -> Option<([u32; IDS], usize)> {
+    let count = (entry[0] >> COUNT_SHIFT) as usize;
+    (count.wrapping_sub(1) < IDS).then_some(([entry[0] & FIRST, entry[1], entry[2], entry[3]], count))
+}
+
+/// Whether nothing is remembered.
+#[inline]
+pub(crate) fn is_nothing(entry: Entry) -> bool {
+    entry[0] == 0
+}
+
+/// The key of the piece from `start` to `end`; 0 for one that is too long.
+#[inline]
+pub(crate) fn key(text: &[u8], start: usize, end: usize) -> Key {
+    let length = end - start;
+    if length > KEY_BYTES {
+        return 0;
+    }
+    let bytes = match text.get(start..start + 16) {
+        Some(bytes) => bytes.try_into().unwrap_or_default(),
+        None => padded(&text[start..end]),
+    };
+    u128::from_le_bytes(bytes) & MASKS[length].0 | MASKS[length].1
+}
+
+/// The bytes of a piece of each length, and the length above them.
+const MASKS: [(u128, u128); KEY_BYTES + 1] = {
+    let mut masks = [(0, 0); KEY_BYTES + 1];
+    let mut length = 1;
+    while length <= KEY_BYTES {
+        masks[length] = (u128::MAX >> (128 - 8 * length), (length as u128) << (8 * KEY_BYTES));
+        length += 1;
+    }
+    masks
+};
+
+#[cold]
+fn padded(piece: &[u8]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..piece.len()].copy_from_slice(piece);
+    bytes
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct LongSlot {
+    hash: u32,
+    bytes: u32,
+    ids: u32,
+    length: u16,
+    count: u16,
+}
+
+/// Tables, longer pieces, and the ids that do not fit an entry.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    /// The youngest pieces.
+    pub near: Table,
+    pub table: Table,
+    long: Vec<LongSlot>,
+    bytes: Vec<u8>,
+    ids: Vec<u32>,
 }
 
 impl Cache {
-    /// The key of a piece; `None` for one that is too long.
+    pub(crate) fn new(table: Table) -> Self {
+        let near = Table::of(NEAR_LOG2);
+        Self {
+            near,
+            table,
+            long: vec![LongSlot::default(); 1 << LONG_LOG2],
+            bytes: Vec::new(),
+            ids: Vec::new(),
+        }
+    }
+
+    /// The ids of an entry that `unpack` could not tell.
     #[inline]
-    pub(crate) fn key(piece: &[u8]) -> Option<u128> {
-        if piece.len() > KEY_BYTES {
+    pub(crate) fn in_arena(&self, entry: Entry) -> &[u32] {
+        &self.ids[entry[1] as usize..entry[1] as usize + entry[2] as usize]
+    }
+
+    /// The place and the hash of a long piece; `None` for one that is not remembered.
+    pub(crate) fn place(piece: &[u8]) -> Option<(usize, u32)> {
+        if piece.len() <= KEY_BYTES || piece.len() > LONGEST {
             return None;
         }
-        let mut bytes = [0; KEY_BYTES + 1];
-        bytes[..piece.len()].copy_from_slice(piece);
-        bytes[KEY_BYTES] = piece.len() as u8;
-        Some(u128::from_le_bytes(bytes))
+        let hash = xxh3_64(piece);
+        Some(((hash >> (64 - LONG_LOG2)) as usize, hash as u32))
     }
 
-    #[inline]
-    fn slot(key: u128) -> usize {
-        let folded = (key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (key >> 64) as u64;
-        (folded.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> (64 - SLOTS_LOG2)) as usize
+    /// What is remembered of a long piece, else [`NOTHING`].
+    pub(crate) fn get_long(&self, (place, hash): (usize, u32), piece: &[u8]) -> Entry {
+        let slot = self.long[place];
+        let start = slot.bytes as usize;
+        let same = slot.hash == hash
+            && usize::from(slot.length) == piece.len()
+            && self.bytes[start..start + piece.len()] == *piece;
+        if same { [IN_ARENA << COUNT_SHIFT, slot.ids, u32::from(slot.count), 0] } else { NOTHING }
     }
 
-    #[inline]
-    pub(crate) fn get(&self, key: u128) -> Option<&[u32]> {
-        let slot = &self.0[Self::slot(key)];
-        (slot.key == key).then(|| &slot.ids[..usize::from(slot.count)])
-    }
-
-    pub(crate) fn put(&mut self, key: u128, found: &[u32]) {
-        if found.len() <= IDS {
-            let mut ids = [0; IDS];
-            ids[..found.len()].copy_from_slice(found);
-            self.0[Self::slot(key)] = Slot { key, ids, count: found.len() as u8 };
+    /// Remembers a piece; returns its entry, which holds until [`Cache::forget`].
+    pub(crate) fn put(&mut self, key: Key, piece: &[u8], ids: &[u32]) -> Entry {
+        let entry = inline(ids).unwrap_or_else(|| self.keep(ids));
+        if key != 0 {
+            self.table.insert(key, entry);
+            self.near.insert(key, entry);
+        } else if let Some((place, hash)) = Self::place(piece) {
+            let [_, at, count, _] = if entry[0] >> COUNT_SHIFT == IN_ARENA { entry } else { self.keep(ids) };
+            self.long[place] = LongSlot {
+                hash,
+                bytes: self.bytes.len() as u32,
+                ids: at,
+                length: piece.len() as u16,
+                count: count as u16,
+            };
+            self.bytes.extend_from_slice(piece);
         }
+        entry
+    }
+
+    fn keep(&mut self, ids: &[u32]) -> Entry {
+        let at = self.ids.len();
+        self.ids.extend_from_slice(ids);
+        [IN_ARENA << COUNT_SHIFT, at as u32, ids.len() as u32, 0]
+    }
+
+    /// Whether nothing more should be put in before [`Cache::forget`].
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.ids.len() + self.bytes.len() > ARENA
+    }
+
+    /// Back to a table as it was before any text.
+    pub(crate) fn forget(&mut self, table: &Table) {
+        self.near.sets.as_mut_slice().fill(Set::default());
+        self.table.sets.as_mut_slice().copy_from_slice(table.sets.as_slice());
+        self.long.fill(LongSlot::default());
+        self.bytes.clear();
+        self.ids.clear();
+        // One huge text must not keep its memory for ever.
+        self.ids.shrink_to(2 * ARENA);
+        self.bytes.shrink_to(2 * ARENA);
     }
 }
 
@@ -62,22 +264,69 @@ impl Cache {
 mod tests {
     use super::*;
 
-    #[test]
-    fn pieces_that_differ_in_trailing_zeros_have_different_keys() {
-        assert_ne!(Cache::key(b"a"), Cache::key(b"a\0"));
-        assert_ne!(Cache::key(b"\0"), Cache::key(b"\0\0"));
-        assert!(Cache::key(&[0; 15]).is_some());
-        assert!(Cache::key(&[0; 16]).is_none());
+    fn key_of(piece: &[u8]) -> Key {
+        key(piece, 0, piece.len())
+    }
+
+    fn get(table: &Table, piece: &[u8]) -> Entry {
+        table.get(key_of(piece))
     }
 
     #[test]
-    fn what_was_put_comes_back_unless_it_is_long() {
-        let mut cache = Cache::default();
-        let key = |piece: &[u8]| Cache::key(piece).unwrap();
-        assert_eq!(cache.get(key(b"a")), None);
-        cache.put(key(b"a"), &[1, 2, 3]);
-        cache.put(key(b"b"), &[1, 2, 3, 4]);
-        assert_eq!(cache.get(key(b"a")), Some(&[1, 2, 3][..]));
-        assert_eq!(cache.get(key(b"b")), None);
+    fn a_key_tells_pieces_apart_and_does_not_depend_on_what_follows() {
+        assert_ne!(key_of(b"a"), key_of(b"a\0"));
+        assert_ne!(key_of(b"\0"), key_of(b"\0\0"));
+        assert_ne!(key_of(&[0; 15]), 0);
+        assert_eq!(key_of(&[1; 16]), 0);
+        for length in 1..=15 {
+            let text: Vec<u8> = (1..60).collect();
+            for start in 0..59 - length {
+                assert_eq!(key(&text, start, start + length), key_of(&text[start..start + length]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_put_comes_back() {
+        let mut cache = Cache::new(Table::new());
+        assert!(is_nothing(get(&cache.table, b"a")));
+        cache.put(key_of(b"a"), b"a", &[1, 2, 3, 4]);
+        cache.put(key_of(b"b"), b"b", &[FIRST, 2, 3, 4, 5]);
+        assert_eq!(unpack(get(&cache.table, b"a")), Some(([1, 2, 3, 4], 4)));
+        let entry = get(&cache.table, b"b");
+        assert_eq!(unpack(entry), None);
+        assert_eq!(cache.in_arena(entry), [FIRST, 2, 3, 4, 5]);
+        for ids in [&[9; 10][..], &[8; 2]] {
+            let piece = [7; 40];
+            let place = Cache::place(&piece).unwrap();
+            assert!(is_nothing(cache.get_long(place, &piece)));
+            cache.put(0, &piece, ids);
+            assert_eq!(cache.in_arena(cache.get_long(place, &piece)), ids);
+            assert!(is_nothing(cache.get_long(place, &[7; 39])));
+            cache.forget(&Table::new());
+            assert!(is_nothing(cache.get_long(place, &piece)));
+        }
+        assert!(is_nothing(get(&cache.table, b"a")));
+        let huge = [0; LONGEST + 1];
+        assert!(Cache::place(&huge).is_none());
+        let entry = cache.put(0, &huge, &[3; 7]);
+        assert_eq!(cache.in_arena(entry), [3; 7]);
+    }
+
+    #[test]
+    fn a_set_keeps_its_two_youngest() {
+        let mut table = Table::new();
+        let home = table.set(hash(key_of(b"x")));
+        let same: Vec<Key> = (0u32..)
+            .map(|n| key_of(&n.to_le_bytes()))
+            .filter(|&key| table.set(hash(key)) == home)
+            .take(3)
+            .collect();
+        for (id, &key) in same.iter().enumerate() {
+            table.put(key, &[id as u32]);
+            table.put(key, &[id as u32]);
+        }
+        let found: Vec<_> = same.iter().map(|&key| unpack(table.get(key)).map(|(ids, _)| ids[0])).collect();
+        assert_eq!(found, [None, Some(1), Some(2)]);
     }
 }

@@ -21,6 +21,10 @@ pub(crate) const UPPER: u8 = 16;
 pub(crate) const LOWER: u8 = 32;
 /// `[\r\n]`
 pub(crate) const NEWLINE: u8 = 64;
+/// `[\p{P}\p{S}]`
+pub(crate) const PUNCTUATION: u8 = 128;
+/// All of these: `\p{M}`
+pub(crate) const MARK: u8 = UPPER | LOWER | OTHER;
 
 const BLOCK: usize = 256;
 
@@ -43,6 +47,7 @@ impl Classes {
             (r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", UPPER),
             (r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", LOWER),
             (r"[\r\n]", NEWLINE),
+            (r"[\p{P}\p{S}]", PUNCTUATION),
         ] {
             let Ok(hir) = regex_syntax::parse(pattern) else { continue };
             let HirKind::Class(Class::Unicode(class)) = hir.into_kind() else { continue };
@@ -95,7 +100,8 @@ mod tests {
             ('\u{1C}', OTHER),
             ('\u{200B}', OTHER),
             ('\u{FEFF}', OTHER),
-            ('!', OTHER),
+            ('!', OTHER | PUNCTUATION),
+            ('€', OTHER | PUNCTUATION),
         ] {
             assert_eq!(CLASSES.of(c.into()), class, "{c:?}");
         }
@@ -104,6 +110,8 @@ mod tests {
     #[test]
     fn every_character_is_a_letter_a_number_a_space_or_other() {
         for c in '\0'..=char::MAX {
+            let class = CLASSES.of(c.into());
+            assert!(class & PUNCTUATION == 0 || class & MARK == OTHER, "{c:?}");
             let kinds = CLASSES.of(c.into()) & (LETTER | NUMBER | SPACE | OTHER);
             assert_eq!(kinds.count_ones(), 1, "{c:?}");
         }

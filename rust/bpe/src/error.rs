@@ -48,14 +48,14 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Pattern { .. } => {
-                "named patterns are gpt2, cl100k, o200k and qwen2; anything else is a regex"
+                "named patterns are gpt2, cl100k, o200k, qwen2 and deepseek; anything else is a regex"
             }
             Self::Backtracking { .. } => "use a named pattern, or possessive quantifiers in your own",
             Self::Malformed(_) => {
                 "expected a Hugging Face tokenizer.json or a .tiktoken file; is it complete?"
             }
             Self::Unsupported(_) => {
-                "byte-level BPE is read: model BPE without byte_fallback, pre-tokenizer ByteLevel or one Split \
+                "byte-level BPE is read: model BPE without byte_fallback, pre-tokenizer ByteLevel or Splits \
                  followed by ByteLevel, normalizer none or NFC"
             }
             Self::Parameter(_) => return None,

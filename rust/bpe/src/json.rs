@@ -7,10 +7,8 @@ use crate::added::AddedToken;
 use crate::byte_level;
 use crate::error::Error;
 use crate::pattern::Pattern;
+use crate::tiktoken::LONGEST_TOKEN;
 use crate::tokenizer::{Merge, Parts, Tokenizer};
-
-/// A key of our own in the model, ignored by `tokenizers`: ranks as in tiktoken.
-const RANK_BY_PRODUCT: &str = "rank_by_product";
 
 impl Tokenizer {
     /// Reads a `tokenizer.json` that is byte-level BPE; anything else is refused, never approximated.
@@ -21,14 +19,15 @@ impl Tokenizer {
         check_model(model)?;
         let (vocab, added) = read_tokens(&root)?;
         let merges = read_merges(model, &vocab)?;
+        let (pattern, prefix_space) = read_pattern(&root["pre_tokenizer"])?;
         Self::new(Parts {
-            pattern: read_pattern(&root["pre_tokenizer"])?,
+            pattern,
+            prefix_space,
             nfc: read_normalizer(&root["normalizer"])?,
             vocab: ordinary(&vocab, &added, &merges)?,
             added,
             merges,
             whole_pieces: is_true(&model["ignore_merges"]),
-            rank_by_product: is_true(&model[RANK_BY_PRODUCT]),
             post_processor: root["post_processor"].clone(),
         })
     }
@@ -48,20 +47,17 @@ impl Tokenizer {
         let merges: Vec<_> =
             self.merges.iter().map(|m| json!([self.spelled(m.0), self.spelled(m.1)])).collect();
         let added: Vec<_> = self.added.iter().map(write_added).collect();
-        let mut model = json!({
+        let model = json!({
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
             "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-            "ignore_merges": self.whole.is_some(), "vocab": vocab, "merges": merges,
+            "ignore_merges": self.whole_pieces, "vocab": vocab, "merges": merges,
         });
-        if self.rank_by_product {
-            model[RANK_BY_PRODUCT] = json!(true);
-        }
         let root = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
             "normalizer": if self.nfc { json!({"type": "NFC"}) } else { Value::Null },
-            "pre_tokenizer": write_pattern(&self.pattern),
+            "pre_tokenizer": write_pattern(&self.pattern, self.prefix_space),
             "post_processor": self.post_processor,
-            "decoder": byte_level_step(true),
+            "decoder": byte_level_step(true, self.prefix_space),
             "model": model,
         });
         root.to_string().into_bytes()
@@ -112,38 +108,53 @@ fn read_normalizer(normalizer: &Value) -> Result<bool, Error> {
     }
 }
 
-fn read_pattern(given: &Value) -> Result<Pattern, Error> {
+/// The pattern, and whether text that does not begin with a blank gets one.
+fn read_pattern(given: &Value) -> Result<(Pattern, bool), Error> {
     let refuse = || unsupported(format!("pre-tokenizer {given}"));
-    // `use_regex` is on when it is missing: files older than the option.
+    // Both options are on when they are missing: files older than they are.
     let byte_level = |step: &Value| {
-        let plain = step["type"] == "ByteLevel" && step["add_prefix_space"].as_bool() == Some(false);
-        plain.then(|| step["use_regex"].as_bool().unwrap_or(true))
+        let on = |option: &str| step[option].as_bool().unwrap_or(true);
+        (step["type"] == "ByteLevel").then(|| (on("use_regex"), on("add_prefix_space")))
     };
-    if let Some(true) = byte_level(given) {
-        return Pattern::new("gpt2");
+    match byte_level(given) {
+        Some((true, prefix)) => return Ok((Pattern::new("gpt2")?, prefix)),
+        Some((false, prefix)) => return Ok((Pattern::sequence(&[])?, prefix)),
+        None => {}
     }
-    let Some([split, last]) = given["pretokenizers"].as_array().map(Vec::as_slice) else {
+    let steps = given["pretokenizers"].as_array().filter(|_| given["type"] == "Sequence");
+    let Some((last, splits)) = steps.and_then(|steps| steps.split_last()) else {
         return Err(refuse());
     };
-    let isolated = split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
-    if given["type"] != "Sequence" || !isolated || byte_level(last) != Some(false) {
+    // Behind a split, a blank would be put before every piece.
+    if byte_level(last) != Some((false, false)) {
         return Err(refuse());
     }
-    split["pattern"]["Regex"].as_str().ok_or_else(refuse).and_then(Pattern::new)
+    let regex = |split: &Value| {
+        let isolated =
+            split["type"] == "Split" && split["behavior"] == "Isolated" && is_off(&split["invert"]);
+        let literal = split["pattern"]["String"].as_str().map(|text| fancy_regex::escape(text).into_owned());
+        let regex = split["pattern"]["Regex"].as_str().map(str::to_owned).or(literal);
+        regex.filter(|_| isolated).ok_or_else(refuse)
+    };
+    let regexes = splits.iter().map(regex).collect::<Result<Vec<_>, _>>()?;
+    Ok((Pattern::sequence(&regexes.iter().map(String::as_str).collect::<Vec<_>>())?, false))
 }
 
-fn byte_level_step(use_regex: bool) -> Value {
-    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
+fn byte_level_step(use_regex: bool, prefix_space: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": prefix_space, "trim_offsets": true, "use_regex": use_regex})
 }
 
-fn write_pattern(pattern: &Pattern) -> Value {
-    if pattern.name() == "gpt2" {
-        return byte_level_step(true);
+fn write_pattern(pattern: &Pattern, prefix_space: bool) -> Value {
+    if pattern.name() == Some("gpt2") {
+        return byte_level_step(true, prefix_space);
     }
-    let split = json!({
-        "type": "Split", "pattern": {"Regex": pattern.regex()}, "behavior": "Isolated", "invert": false,
-    });
-    json!({"type": "Sequence", "pretokenizers": [split, byte_level_step(false)]})
+    if pattern.regexes().is_empty() {
+        return byte_level_step(false, prefix_space);
+    }
+    let split = |regex: &str| json!({"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false});
+    let mut steps: Vec<Value> = pattern.regexes().into_iter().map(split).collect();
+    steps.push(byte_level_step(false, false));
+    json!({"type": "Sequence", "pretokenizers": steps})
 }
 
 type Vocab<'a> = AHashMap<&'a str, u32>;
@@ -160,25 +171,28 @@ fn read_tokens(root: &Value) -> Result<(Vocab<'_>, Vec<AddedToken>), Error> {
     let mut added = Vec::new();
     for token in root["added_tokens"].as_array().map_or(&[][..], Vec::as_slice) {
         let content = token["content"].as_str().ok_or_else(|| malformed("an added token without content"))?;
-        for option in ["single_word", "lstrip", "rstrip"] {
-            if !is_off(&token[option]) {
-                return Err(unsupported(format!("added token `{content}` with `{option}`")));
-            }
-        }
         let id = read_id(&token["id"])?;
         if vocab.get(content).is_some_and(|&other| other != id) {
             return Err(malformed(format!("added token `{content}` has two ids")));
         }
         let special = is_true(&token["special"]);
         let normalized = token["normalized"].as_bool().unwrap_or(!special);
-        added.push(AddedToken { id, content: content.to_owned(), special, normalized });
+        added.push(AddedToken {
+            id,
+            content: content.to_owned(),
+            special,
+            normalized,
+            lstrip: is_true(&token["lstrip"]),
+            rstrip: is_true(&token["rstrip"]),
+            single_word: is_true(&token["single_word"]),
+        });
     }
     Ok((vocab, added))
 }
 
 fn write_added(token: &AddedToken) -> Value {
     json!({
-        "id": token.id, "content": token.content, "single_word": false, "lstrip": false, "rstrip": false,
+        "id": token.id, "content": token.content, "single_word": token.single_word, "lstrip": token.lstrip, "rstrip": token.rstrip,
         "normalized": token.normalized, "special": token.special,
     })
 }
@@ -221,6 +235,9 @@ fn ordinary(vocab: &Vocab<'_>, added: &[AddedToken], merges: &[Merge]) -> Result
             }
         }
         let bytes = bytes.ok_or_else(|| unsupported(format!("token `{token}` is not byte-level")))?;
+        if bytes.len() > LONGEST_TOKEN {
+            return Err(unsupported(format!("a token of {} bytes", bytes.len())));
+        }
         out.push((bytes, id));
     }
     Ok(out)

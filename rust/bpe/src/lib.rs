@@ -4,17 +4,26 @@
 //! those of `tokenizers` for a `tokenizer.json` and those of `tiktoken` for a `.tiktoken` file.
 
 mod added;
+mod bitmap;
+mod boundaries;
 mod byte_level;
 mod cache;
+mod characters;
 mod classes;
 mod counts;
+mod deepseek;
 mod encode;
 mod error;
+mod huge;
 mod json;
 mod merge;
+mod merges;
+mod pair_counts;
+mod pairs;
 mod pattern;
 mod sample;
 mod scan;
+mod split;
 mod tiktoken;
 mod tokenizer;
 mod train;
@@ -24,7 +33,9 @@ pub use classes::UNICODE_VERSION;
 pub use counts::Counts;
 pub use encode::Encoder;
 pub use error::Error;
+pub use huge::reserve;
 pub use pattern::Pattern;
 pub use sample::in_sample;
+pub use split::Splitter;
 pub use tokenizer::Tokenizer;
-pub use train::{Params, train};
+pub use train::{Params, train, train_sizes};

@@ -2,59 +2,72 @@
 //!
 //! Every scanner returns the end of the piece that starts at `at`; the pieces cover the text.
 
-use crate::classes::{CLASSES, Classes, LETTER, LOWER, NEWLINE, NUMBER, OTHER, SPACE, UPPER};
+use crate::bitmap::{Bitmap, Block};
 
 pub(crate) struct Scanner<'t> {
-    bytes: &'t [u8],
-    classes: &'static Classes,
+    pub bytes: &'t [u8],
+    pub map: &'t Bitmap,
+}
+
+/// ASCII characters that cl100k joins to the letters behind them whatever comes before; the apostrophe may
+/// begin a contraction instead.
+const JOINS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        let c = byte as u8;
+        table[byte] = !c.is_ascii_alphanumeric() && !matches!(c, b'\r' | b'\n' | b'\'');
+        byte += 1;
+    }
+    table
+};
+
+fn letter(block: &Block) -> u64 {
+    block.letter
+}
+fn number(block: &Block) -> u64 {
+    block.number
+}
+fn space(block: &Block) -> u64 {
+    block.space
+}
+fn newline(block: &Block) -> u64 {
+    block.newline
+}
+fn other(block: &Block) -> u64 {
+    block.other
+}
+fn upper(block: &Block) -> u64 {
+    block.upper
+}
+fn lower(block: &Block) -> u64 {
+    block.lower
+}
+
+/// Length in bytes of the character that starts with `lead`.
+#[inline]
+pub(crate) fn length(lead: u8) -> usize {
+    match lead {
+        0..0x80 => 1,
+        0x80..0xE0 => 2,
+        0xE0..0xF0 => 3,
+        _ => 4,
+    }
 }
 
 impl<'t> Scanner<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
-        Self { bytes: text.as_bytes(), classes: &CLASSES }
-    }
-
-    /// Classes and length in bytes of the character at `at`; (0, 0) at the end of the text.
-    #[inline]
-    fn class(&self, at: usize) -> (u8, usize) {
-        let Some(&lead) = self.bytes.get(at) else { return (0, 0) };
-        if lead < 0x80 {
-            return (self.classes.of(u32::from(lead)), 1);
-        }
-        let tail = |i: usize| u32::from(self.bytes.get(at + i).copied().unwrap_or(0x80) & 0x3F);
-        let lead = u32::from(lead);
-        match lead {
-            ..0xE0 => (self.classes.of((lead & 0x1F) << 6 | tail(1)), 2),
-            0xE0..0xF0 => (self.classes.of((lead & 0x0F) << 12 | tail(1) << 6 | tail(2)), 3),
-            _ => (self.classes.of((lead & 0x07) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3)), 4),
-        }
-    }
-
-    #[inline]
-    fn is(&self, at: usize, class: u8) -> bool {
-        self.class(at).0 & class != 0
-    }
-
-    /// The end of the run of characters of `class` from `at` on.
-    #[inline]
-    fn run(&self, mut at: usize, class: u8) -> usize {
-        loop {
-            let (found, length) = self.class(at);
-            if found & class == 0 {
-                return at;
-            }
-            at += length;
-        }
+    /// `map` holds the classes of `text`.
+    pub(crate) fn new(text: &'t str, map: &'t Bitmap) -> Self {
+        Self { bytes: text.as_bytes(), map }
     }
 
     /// The end of up to `limit` numbers from `at` on.
     fn numbers(&self, mut at: usize, limit: usize) -> usize {
         for _ in 0..limit {
-            let (found, length) = self.class(at);
-            if found & NUMBER == 0 {
+            if !self.map.is(at, number) {
                 break;
             }
-            at += length;
+            at += length(self.bytes[at]);
         }
         at
     }
@@ -69,7 +82,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// `'s|'t|'re|'ve|'m|'ll|'d` at `at`; with `fold` in any case, and long s (U+017F) is an s.
-    fn contraction(&self, at: usize, fold: bool) -> Option<usize> {
+    pub(crate) fn contraction(&self, at: usize, fold: bool) -> Option<usize> {
         if self.bytes.get(at) != Some(&b'\'') {
             return None;
         }
@@ -87,7 +100,7 @@ impl<'t> Scanner<'t> {
 
     /// `\s+(?!\S)|\s+`: a run of spaces leaves its last one to the word that follows.
     fn spaces(&self, at: usize) -> usize {
-        let end = self.run(at, SPACE);
+        let end = self.map.run(at, space);
         if end == self.bytes.len() {
             return end;
         }
@@ -97,63 +110,82 @@ impl<'t> Scanner<'t> {
 
     /// `\s*[\r\n]+|\s+(?!\S)|\s+`: a run of spaces is cut after its last newline.
     fn spaces_by_line(&self, at: usize) -> usize {
-        let end = self.run(at, SPACE);
+        let end = self.map.run(at, space);
         match self.bytes[at..end].iter().rposition(|byte| matches!(byte, b'\r' | b'\n')) {
             Some(newline) => at + newline + 1,
             None => self.spaces(at),
         }
     }
 
-    /// Where a word starts that may have one U+0020 before it.
-    fn after_blank(&self, at: usize) -> usize {
-        at + usize::from(self.bytes.get(at) == Some(&b' '))
+    /// The end of the letters from `at` on, of which the first 64 bytes are in `seen`.
+    #[inline]
+    fn letters(&self, at: usize, seen: u64) -> usize {
+        let run = (!seen).trailing_zeros() as usize;
+        if run < 64 { at + run } else { self.map.run(at + 64, letter) }
     }
 
+    #[inline]
     pub(crate) fn gpt2(&self, at: usize) -> usize {
+        let first = self.bytes[at];
+        let start = at + usize::from(first == b' ');
+        let seen = self.map.window(start, letter);
+        if seen & 1 != 0 {
+            return self.letters(start, seen);
+        }
         if let Some(end) = self.contraction(at, false) {
             return end;
         }
-        let start = self.after_blank(at);
-        match self.class(start).0 & (LETTER | NUMBER | OTHER) {
-            0 => self.spaces(at),
-            class => self.run(start, class),
+        if self.map.is(start, other) {
+            return self.map.run(start, other);
         }
+        if self.map.is(start, number) { self.map.run(start, number) } else { self.spaces(at) }
     }
 
     /// cl100k with up to `digits` numbers in a piece: 3 for OpenAI and Llama-3, 1 for Qwen.
+    #[inline]
     pub(crate) fn cl100k(&self, at: usize, digits: usize) -> usize {
+        let first = self.bytes[at];
+        let seen = self.map.window(at, letter);
+        if (seen | seen >> 1 & u64::from(JOINS[usize::from(first)])) & 1 != 0 {
+            return self.letters(at, seen | 1);
+        }
+        self.cl100k_rare(at, digits)
+    }
+
+    /// What is neither letters nor one ASCII character and letters.
+    fn cl100k_rare(&self, at: usize, digits: usize) -> usize {
         if let Some(end) = self.contraction(at, true) {
             return end;
         }
-        let (class, length) = self.class(at);
-        if class & LETTER != 0 {
-            return self.run(at, LETTER);
-        }
-        if class & (NUMBER | NEWLINE) == 0 && self.is(at + length, LETTER) {
-            return self.run(at + length, LETTER);
-        }
-        if class & NUMBER != 0 {
+        let first = self.bytes[at];
+        if self.map.is(at, number) {
             return self.numbers(at, digits);
         }
-        let start = self.after_blank(at);
-        if self.is(start, OTHER) {
-            return self.run(self.run(start, OTHER), NEWLINE);
+        let second = at + length(first);
+        if !matches!(first, b'\r' | b'\n') && self.map.is(second, letter) {
+            return self.map.run(second, letter);
+        }
+        let start = at + usize::from(first == b' ');
+        if self.map.is(start, other) {
+            return self.map.run(self.map.run(start, other), newline);
         }
         self.spaces_by_line(at)
     }
 
-    pub(crate) fn o200k(&self, at: usize) -> usize {
-        let (class, length) = self.class(at);
-        let prefix = if class & (LETTER | NUMBER | NEWLINE) == 0 { length } else { 0 };
+    #[inline]
+    pub(crate) fn o200k(&self, at: usize, digits: usize) -> usize {
+        let first = self.bytes[at];
+        let joins = !self.map.is(at, |block| block.letter | block.number | block.newline);
+        let prefix = if joins { length(first) } else { 0 };
         if let Some(end) = self.word(at, prefix) {
             return self.contraction(end, true).unwrap_or(end);
         }
-        if class & NUMBER != 0 {
-            return self.numbers(at, 3);
+        if self.map.is(at, number) {
+            return self.numbers(at, digits);
         }
-        let start = self.after_blank(at);
-        if self.is(start, OTHER) {
-            let mut end = self.run(start, OTHER);
+        let start = at + usize::from(first == b' ');
+        if self.map.is(start, other) {
+            let mut end = self.map.run(start, other);
             while matches!(self.bytes.get(end), Some(b'\r' | b'\n' | b'/')) {
                 end += 1;
             }
@@ -163,27 +195,41 @@ impl<'t> Scanner<'t> {
     }
 
     /// The two letter rules of o200k, each first with the optional prefix and then without.
+    #[inline]
     fn word(&self, at: usize, prefix: usize) -> Option<usize> {
-        let without = (prefix > 0).then_some(at);
-        let starts = || std::iter::once(at + prefix).chain(without);
-        starts().find_map(|start| self.upper_then_lower(start)).or_else(|| {
-            starts().find(|&start| self.is(start, UPPER)).map(|start| self.run(self.run(start, UPPER), LOWER))
-        })
+        if let Some(end) = self.upper_then_lower(at + prefix) {
+            return Some(end);
+        }
+        // Without its prefix a word must begin with a mark.
+        let marked = prefix > 0 && self.map.is(at, upper);
+        if marked && let Some(end) = self.upper_then_lower(at) {
+            return Some(end);
+        }
+        [Some(at + prefix), marked.then_some(at)]
+            .into_iter()
+            .flatten()
+            .find(|&start| self.map.is(start, upper))
+            .map(|start| self.map.run(self.map.run(start, upper), lower))
     }
 
     /// `[upper]*[lower]+` as a backtracking engine matches it; letters without case are in both classes.
+    #[inline]
     fn upper_then_lower(&self, start: usize) -> Option<usize> {
-        let (mut at, mut caseless) = (start, None);
-        loop {
-            let (class, length) = self.class(at);
-            if class & UPPER == 0 {
-                break;
-            }
-            at += length;
-            if class & LOWER != 0 {
-                caseless = Some(at);
-            }
+        let end = self.map.run(start, upper);
+        let after = self.map.run(end, lower);
+        if after > end {
+            return Some(after);
         }
-        if self.is(at, LOWER) { Some(self.run(at, LOWER)) } else { caseless }
+        // The last letter without case gives way to the second class.
+        let mut at = end;
+        while at > start {
+            let from = start.max(at.saturating_sub(64));
+            let both = self.map.window(from, |block| block.upper & block.lower) << (64 - (at - from));
+            if both != 0 {
+                return Some(at - both.leading_zeros() as usize);
+            }
+            at = from;
+        }
+        None
     }
 }

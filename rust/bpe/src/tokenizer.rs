@@ -1,15 +1,21 @@
 //! The vocabulary and its merges.
 
+use std::sync::OnceLock;
+
 use ahash::{AHashMap, AHashSet};
 use serde_json::Value;
 
 use crate::added::{AddedToken, Allowed, Policy};
 use crate::byte_level::{self, ALPHABET};
+use crate::cache::{KEY_BYTES, Table, key};
 use crate::error::Error;
+use crate::merge::Scratch;
+use crate::merges::Merges;
+use crate::pairs;
 use crate::pattern::Pattern;
 
 /// Ids stay below this, so that a lying file cannot ask for gigabytes.
-pub(crate) const MAX_VOCAB: usize = 1 << 23;
+pub(crate) const MAX_VOCAB: usize = pairs::LIMIT;
 
 /// A byte-level BPE tokenizer. Immutable; encode with an [`crate::Encoder`].
 #[derive(Clone, Debug)]
@@ -17,22 +23,23 @@ pub struct Tokenizer {
     pub(crate) pattern: Pattern,
     /// Whether text is brought to Unicode NFC first.
     pub(crate) nfc: bool,
+    /// Whether text that does not begin with a blank gets one.
+    pub(crate) prefix_space: bool,
     /// Bytes of each token that merges or whole pieces may produce, by id.
     pub(crate) tokens: Vec<Option<Box<[u8]>>>,
     /// Sorted by id.
     pub(crate) added: Vec<AddedToken>,
-    pub(crate) byte_ids: [u32; 256],
     /// (left, right, product) by priority.
     pub(crate) merges: Vec<Merge>,
-    /// (left, right) -> (rank, product)
-    pub(crate) pairs: AHashMap<(u32, u32), (u32, u32)>,
-    /// Every ordinary token by its bytes, where a piece that is a token needs no merging.
-    pub(crate) whole: Option<AHashMap<Box<[u8]>, u32>>,
-    /// Whether merges with the same product have the same rank, as in tiktoken.
-    pub(crate) rank_by_product: bool,
+    pub(crate) merging: Merges,
+    /// Whether a piece that is a token is that token, whatever merging makes of it.
+    pub(crate) whole_pieces: bool,
+    /// For such pieces: the tokens that merging does not reach.
+    unreached: AHashMap<Box<[u8]>, u32>,
     /// Kept as found in `tokenizer.json`: it says what a model wants around its inputs.
     pub(crate) post_processor: Value,
-    pub(crate) longest: usize,
+    /// What short tokens encode to, made when first needed.
+    vocabulary: OnceLock<Table>,
 }
 
 pub(crate) type Merge = (u32, u32, u32);
@@ -41,18 +48,18 @@ pub(crate) type Merge = (u32, u32, u32);
 pub(crate) struct Parts {
     pub pattern: Pattern,
     pub nfc: bool,
+    pub prefix_space: bool,
     /// Ordinary tokens.
     pub vocab: Vec<(Vec<u8>, u32)>,
     pub added: Vec<AddedToken>,
     pub merges: Vec<Merge>,
     pub whole_pieces: bool,
-    pub rank_by_product: bool,
     pub post_processor: Value,
 }
 
 impl Tokenizer {
     pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
-        let Parts { pattern, nfc, vocab, mut added, merges, whole_pieces, rank_by_product, post_processor } =
+        let Parts { pattern, nfc, prefix_space, vocab, mut added, merges, whole_pieces, post_processor } =
             parts;
         let highest = vocab.iter().map(|entry| entry.1).chain(added.iter().map(|token| token.id)).max();
         let size = highest.map_or(0, |id| id as usize + 1);
@@ -89,27 +96,23 @@ impl Tokenizer {
                 )));
             }
         }
-        let ranked = merges.iter().enumerate().map(|(rank, &(left, right, product))| {
-            ((left, right), (if rank_by_product { product } else { rank as u32 }, product))
-        });
-        let pairs = ranked.collect();
-        let whole = whole_pieces.then(|| {
-            let ordinary = tokens.iter().enumerate();
-            ordinary.filter_map(|(id, bytes)| Some((bytes.clone()?, id as u32))).collect()
-        });
-        let longest = tokens.iter().flatten().map(|bytes| bytes.len()).max().unwrap_or(0);
+        if merges.len() > pairs::LIMIT {
+            return Err(Error::Malformed(format!("{} merges, the limit is {}", merges.len(), pairs::LIMIT)));
+        }
+        let merging = Merges::new(&byte_ids, &merges, &tokens);
+        let unreached = if whole_pieces { unreached(&tokens, &merging) } else { AHashMap::new() };
         Ok(Self {
             pattern,
             nfc,
+            prefix_space,
             tokens,
             added,
-            byte_ids,
             merges,
-            pairs,
-            whole,
-            rank_by_product,
+            merging,
+            whole_pieces,
+            unreached,
             post_processor,
-            longest,
+            vocabulary: OnceLock::new(),
         })
     }
 
@@ -130,21 +133,39 @@ impl Tokenizer {
             vocab.push((product, id));
             listed.push((left, right, id));
         }
-        let added = specials.iter().zip(0..).map(|(content, id)| AddedToken {
-            id,
-            content: content.clone(),
-            special: true,
-            normalized: false,
-        });
+        let added = specials.iter().zip(0..).map(|(content, id)| AddedToken::special(content, id));
         Self::new(Parts {
             pattern,
             nfc: false,
+            prefix_space: false,
             vocab,
             added: added.collect(),
             merges: listed,
             whole_pieces: false,
-            rank_by_product: false,
             post_processor: Value::Null,
+        })
+    }
+
+    /// The id of a piece that is a token which merging does not reach.
+    #[inline]
+    pub(crate) fn unreached(&self, piece: &[u8]) -> Option<u32> {
+        if self.unreached.is_empty() { None } else { self.unreached.get(piece).copied() }
+    }
+
+    /// What every short token encodes to: not always itself, since merges may not reach it.
+    pub(crate) fn vocabulary_table(&self) -> &Table {
+        self.vocabulary.get_or_init(|| {
+            let (mut table, mut scratch) = (Table::new(), Scratch::default());
+            // The first tokens are the frequent ones: they come last and stay.
+            let short = self.tokens.iter().enumerate().rev();
+            let short = short.filter_map(|(id, token)| Some((id, token.as_deref()?)));
+            let short = short.filter(|(_, token)| token.len() <= KEY_BYTES);
+            scratch.merge_all(&self.merging, short, |id, ids| {
+                let token = self.tokens[id].as_deref().unwrap_or_default();
+                let unreached = self.unreached(token);
+                table.put(key(token, 0, token.len()), unreached.as_ref().map_or(ids, std::slice::from_ref));
+            });
+            table
         })
     }
 
@@ -161,6 +182,39 @@ impl Tokenizer {
     /// All tokens beside the merges, by id.
     pub fn added_tokens(&self) -> &[AddedToken] {
         &self.added
+    }
+
+    /// Whether ids tell where their text stands: nothing is normalized and nothing put in.
+    pub(crate) fn keeps_text(&self) -> bool {
+        !self.nfc && !self.prefix_space
+    }
+
+    /// How many of `ids` to keep so that at most `limit` are left and the text ends between two characters.
+    pub fn fitting(&self, ids: &[u32], limit: usize) -> usize {
+        let mut kept = limit.min(ids.len());
+        let inside = |id: u32| {
+            let token = self.tokens.get(id as usize).and_then(Option::as_deref);
+            token.is_some_and(|bytes| bytes[0] & 0xC0 == 0x80)
+        };
+        while kept > 0 && kept < ids.len() && inside(ids[kept]) {
+            kept -= 1;
+        }
+        kept
+    }
+
+    /// The bytes of an ordinary token.
+    pub fn token(&self, id: u32) -> Option<&[u8]> {
+        self.tokens.get(id as usize)?.as_deref()
+    }
+
+    /// Ordinary tokens that no text encodes to as a piece of its own, in the order of ids.
+    pub fn unreachable(&self) -> Vec<u32> {
+        if self.whole_pieces {
+            return Vec::new();
+        }
+        let mut found: Vec<u32> = unreached(&self.tokens, &self.merging).into_values().collect();
+        found.sort_unstable();
+        found
     }
 
     /// The id of a token by its text: an added token, else an ordinary one.
@@ -206,4 +260,16 @@ impl Tokenizer {
     pub(crate) fn spelled(&self, id: u32) -> String {
         self.tokens.get(id as usize).and_then(Option::as_deref).map_or_else(String::new, byte_level::to_chars)
     }
+}
+
+/// The tokens whose own bytes merge to something else.
+fn unreached(tokens: &[Option<Box<[u8]>>], merging: &Merges) -> AHashMap<Box<[u8]>, u32> {
+    let mut found = AHashMap::new();
+    let listed = tokens.iter().enumerate().filter_map(|(id, token)| Some((id, token.as_deref()?)));
+    Scratch::default().merge_all(merging, listed, |id, ids| {
+        if ids != [id as u32] {
+            found.extend(tokens[id].clone().map(|token| (token, id as u32)));
+        }
+    });
+    found
 }

@@ -3,16 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use ahash::{AHashMap, AHashSet};
+use ahash::AHashSet;
 
 use crate::byte_level::{self, ALPHABET};
 use crate::counts::Counts;
 use crate::error::Error;
+use crate::pair_counts::{Pair, PairCounts};
 use crate::pattern::Pattern;
 use crate::tokenizer::Tokenizer;
 
 /// What training may do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Params {
     /// Size of the vocabulary, special tokens and the 256 bytes included.
     pub vocab_size: usize,
@@ -31,10 +32,28 @@ pub struct Params {
 /// `BpeTrainer`: counts do not overflow at 2^31, and a merge that would spell a special token is skipped
 /// instead of sharing its id, so that no text can encode to a special token.
 pub fn train(counts: &Counts, pattern: Pattern, params: &Params) -> Result<Tokenizer, Error> {
-    check(params)?;
-    let mut learner = Learner::new(counts, params)?;
-    let merges = learner.learn(params);
-    Tokenizer::from_merges(pattern, &params.special_tokens, &merges)
+    let mut found = train_sizes(counts, &pattern, params, &[params.vocab_size])?;
+    found.pop().ok_or_else(|| Error::Parameter("no vocabulary size".to_owned()))
+}
+
+/// Learns once, for the largest size, and returns a tokenizer of each: merges do not depend on how many follow.
+/// The size in `params` is ignored.
+pub fn train_sizes(
+    counts: &Counts,
+    pattern: &Pattern,
+    params: &Params,
+    sizes: &[usize],
+) -> Result<Vec<Tokenizer>, Error> {
+    let sized = |vocab_size: usize| Params { vocab_size, ..params.clone() };
+    sizes.iter().try_for_each(|&size| check(&sized(size)))?;
+    let largest = sized(sizes.iter().copied().max().unwrap_or(0));
+    let merges = if sizes.is_empty() { Vec::new() } else { Learner::new(counts, &largest)?.learn(&largest) };
+    let fixed = ALPHABET.len() + params.special_tokens.len();
+    let cut = |&size: &usize| {
+        let merges = &merges[..merges.len().min(size - fixed)];
+        Tokenizer::from_merges(pattern.clone(), &params.special_tokens, merges)
+    };
+    sizes.iter().map(cut).collect()
 }
 
 fn check(params: &Params) -> Result<(), Error> {
@@ -61,8 +80,6 @@ fn check(params: &Params) -> Result<(), Error> {
     Ok(())
 }
 
-type Pair = (u32, u32);
-
 /// Before the first and after every word.
 const BOUNDARY: u32 = u32::MAX;
 /// Inside a token, where no token starts or ends.
@@ -81,17 +98,14 @@ struct Learner {
     tokens: Vec<Vec<u8>>,
     /// Spellings no merge may produce.
     forbidden: AHashSet<Vec<u8>>,
-    counts: AHashMap<Pair, i64>,
-    /// Where each pair was seen; some places are out of date.
-    places: AHashMap<Pair, Vec<u32>>,
+    pairs: PairCounts,
     longest: usize,
 }
 
 impl Learner {
     fn new(counts: &Counts, params: &Params) -> Result<Self, Error> {
-        let words = counts.sorted();
-        let slots = words.iter().map(|(word, _)| word.len() + 1).sum::<usize>() + 1;
-        let pairs: u128 = words.iter().map(|(word, count)| word.len() as u128 * u128::from(*count)).sum();
+        let (mut slots, mut words, pairs) = (1, 0, counts.bytes());
+        counts.for_each(|word, _| (slots, words) = (slots + word.len() + 1, words + 1));
         if slots >= INSIDE as usize || pairs > i64::MAX as u128 {
             return Err(Error::Parameter(
                 "more than 4 GiB of distinct words, or 2^63 bytes in all".to_owned(),
@@ -107,41 +121,44 @@ impl Learner {
         let mut learner = Self {
             slots: Vec::with_capacity(slots),
             word_of: Vec::with_capacity(slots),
-            weights: words.iter().map(|&(_, count)| count as i64).collect(),
+            weights: Vec::with_capacity(words),
             lengths: tokens.iter().map(Vec::len).collect(),
             tokens,
             forbidden: params.special_tokens.iter().filter_map(|token| byte_level::to_bytes(token)).collect(),
-            counts: AHashMap::new(),
-            places: AHashMap::new(),
+            pairs: PairCounts::new(),
             longest: params.max_token_length.unwrap_or(usize::MAX),
         };
         learner.slots.push(BOUNDARY);
         learner.word_of.push(0);
-        for (number, (word, _)) in words.iter().enumerate() {
+        // No order of words changes the result: counts add up, and places of one word stay in order.
+        counts.for_each(|word, count| {
+            let (number, start) = (learner.weights.len() as u32, learner.slots.len());
+            learner.weights.push(count as i64);
             learner.slots.extend(word.iter().map(|&byte| ids[usize::from(byte)]));
             learner.slots.push(BOUNDARY);
-            learner.word_of.resize(learner.slots.len(), number as u32);
-        }
-        for (at, pair) in learner.slots.windows(2).enumerate() {
-            if pair[0] != BOUNDARY && pair[1] != BOUNDARY {
-                let pair = (pair[0], pair[1]);
-                *learner.counts.entry(pair).or_default() += learner.weights[learner.word_of[at] as usize];
-                learner.places.entry(pair).or_default().push(at as u32);
+            learner.word_of.resize(learner.slots.len(), number);
+            for (at, pair) in learner.slots[start..].windows(2).enumerate() {
+                if pair[1] != BOUNDARY {
+                    learner.pairs.see((pair[0], pair[1]), (start + at) as u32, count as i64);
+                }
             }
-        }
+        });
         Ok(learner)
     }
 
     fn learn(&mut self, params: &Params) -> Vec<Pair> {
-        let mut heap: BinaryHeap<(i64, Reverse<Pair>)> =
-            self.counts.iter().map(|(&pair, &count)| (count, Reverse(pair))).collect();
+        let mut heap: BinaryHeap<(i64, Reverse<Pair>, u32)> =
+            self.pairs.drain_new().map(|(count, pair, number)| (count, Reverse(pair), number)).collect();
         let least = i64::try_from(params.min_frequency).unwrap_or(i64::MAX).max(1);
         let mut merges = Vec::new();
         while self.tokens.len() < params.vocab_size {
-            let Some((count, Reverse(pair))) = heap.pop() else { break };
-            let now = self.counts.get(&pair).copied().unwrap_or(0);
+            let Some((count, Reverse(pair), number)) = heap.pop() else { break };
+            let now = self.pairs.count(number);
             if now != count {
-                heap.push((now, Reverse(pair)));
+                // Counts of a pair that is not new only fall.
+                if now >= least {
+                    heap.push((now, Reverse(pair), number));
+                }
                 continue;
             }
             if count < least {
@@ -155,22 +172,18 @@ impl Learner {
             self.lengths.push(product.len());
             self.tokens.push(product);
             merges.push(pair);
-            for new in self.merge(pair, id) {
-                let count = self.counts.get(&new).copied().unwrap_or(0);
-                if count > 0 {
-                    heap.push((count, Reverse(new)));
-                }
-            }
+            self.merge(pair, number, id);
+            let new = self.pairs.drain_new().filter(|&(count, ..)| count >= least);
+            heap.extend(new.map(|(count, pair, number)| (count, Reverse(pair), number)));
         }
         merges
     }
 
-    /// Replaces every occurrence of `pair` by `id`, left to right; returns the pairs that came into being.
-    fn merge(&mut self, pair: Pair, id: u32) -> Vec<Pair> {
+    /// Replaces every occurrence of `pair` by `id`, left to right.
+    fn merge(&mut self, pair: Pair, number: u32, id: u32) {
         let (left, right) = pair;
         let (left_length, length) = (self.lengths[left as usize], self.lengths[id as usize]);
-        let mut born = AHashSet::new();
-        for place in self.places.remove(&pair).unwrap_or_default() {
+        for place in self.pairs.take_places(number) {
             let at = place as usize;
             let middle = at + left_length;
             // Out of date: the left token has grown, or was taken by a merge further left.
@@ -182,15 +195,15 @@ impl Learner {
             let weight = self.weights[self.word_of[at] as usize];
             if before != BOUNDARY {
                 let before_length = self.lengths[before as usize];
-                *self.counts.entry((before, left)).or_default() -= weight;
+                self.pairs.lose((before, left), weight);
                 if before_length + length < self.longest {
-                    self.see((before, id), at - before_length, weight, &mut born);
+                    self.pairs.see((before, id), (at - before_length) as u32, weight);
                 }
             }
             if after != BOUNDARY {
-                *self.counts.entry((right, after)).or_default() -= weight;
+                self.pairs.lose((right, after), weight);
                 if self.lengths[after as usize] + length < self.longest {
-                    self.see((id, after), at, weight, &mut born);
+                    self.pairs.see((id, after), place, weight);
                 }
             }
             self.slots[middle - 1] = INSIDE;
@@ -198,14 +211,6 @@ impl Learner {
             self.slots[at] = id;
             self.slots[end - 1] = id;
         }
-        self.counts.remove(&pair);
-        born.into_iter().collect()
-    }
-
-    fn see(&mut self, pair: Pair, at: usize, weight: i64, born: &mut AHashSet<Pair>) {
-        *self.counts.entry(pair).or_default() += weight;
-        self.places.entry(pair).or_default().push(at as u32);
-        born.insert(pair);
     }
 }
 
@@ -214,7 +219,7 @@ mod tests {
     use super::*;
 
     /// The textbook loop: recount every pair after every merge. Follows the ordering rules, not the code above.
-    fn slow(words: &[(&[u8], u64)], specials: usize, merges: usize, least: u64) -> Vec<Pair> {
+    fn slow(words: &[(Vec<u8>, u64)], specials: usize, merges: usize, least: u64) -> Vec<Pair> {
         let id = |byte: u8| (specials + ALPHABET.iter().position(|&b| b == byte).unwrap()) as u32;
         let mut words: Vec<(Vec<u32>, u64)> =
             words.iter().map(|(word, count)| (word.iter().map(|&b| id(b)).collect(), *count)).collect();

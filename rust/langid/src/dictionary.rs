@@ -14,6 +14,17 @@ const LONGEST_NGRAM: usize = 64;
 const LONGEST_WORD_NGRAM: usize = 16;
 /// Multiplier of the rolling hash of word n-grams.
 const WORD_NGRAM_FACTOR: u64 = 116_049_371;
+/// What stands between tokens.
+static SPACES: [bool; 256] = {
+    let mut spaces = [false; 256];
+    let all = b" \n\r\t\x0b\x0c\0";
+    let mut place = 0;
+    while place < all.len() {
+        spaces[all[place] as usize] = true;
+        place += 1;
+    }
+    spaces
+};
 const FNV_OFFSET: u32 = 2_166_136_261;
 const FNV_PRIME: u32 = 16_777_619;
 
@@ -44,7 +55,31 @@ pub(crate) struct Dictionary {
     pub(crate) labels: Vec<String>,
     pub(crate) label_counts: Vec<i64>,
     /// After pruning: bucket to row after the words. `None` = every bucket has its own row.
-    pruned: Option<AHashMap<u32, u32>>,
+    pruned: Option<Pruned>,
+}
+
+/// The buckets that pruning left.
+struct Pruned {
+    rows: AHashMap<u32, u32>,
+    /// A bit per bucket of `rows`, by the lowest bits of its number: most others are ruled out by it.
+    present: Vec<u64>,
+}
+
+impl Pruned {
+    fn new(rows: AHashMap<u32, u32>) -> Self {
+        let mut present = vec![0; (rows.len() / 2).next_power_of_two()];
+        let mask = present.len() - 1;
+        for &bucket in rows.keys() {
+            present[(bucket as usize / 64) & mask] |= 1 << (bucket % 64);
+        }
+        Self { rows, present }
+    }
+
+    #[inline]
+    fn row(&self, bucket: u32) -> Option<u32> {
+        let word = self.present[(bucket as usize / 64) & (self.present.len() - 1)];
+        if word >> (bucket % 64) & 1 == 0 { None } else { self.rows.get(&bucket).copied() }
+    }
 }
 
 #[inline]
@@ -101,7 +136,7 @@ impl Dictionary {
                     let bucket = reader.count_i32(WHAT)? as u32;
                     rows.insert(bucket, reader.count_i32(WHAT)? as u32);
                 }
-                Some(rows)
+                Some(Pruned::new(rows))
             }
         };
         Ok(Self { settings, ids, words, labels, label_counts, pruned })
@@ -114,56 +149,65 @@ impl Dictionary {
     /// Rows that the input matrix must have, so that every feature has one.
     pub(crate) fn rows_needed(&self) -> usize {
         let buckets = match &self.pruned {
-            Some(rows) => rows.values().map(|&row| row as usize + 1).max().unwrap_or(0),
+            Some(pruned) => pruned.rows.values().map(|&row| row as usize + 1).max().unwrap_or(0),
             None if self.settings.longest > 0 || self.settings.word_ngrams > 1 => self.settings.buckets,
             None => 0,
         };
         self.words.saturating_add(buckets)
     }
 
-    /// Calls `feature(row)` for every feature of a text, in fastText's order.
+    /// The tokens of a text up to and with the end of the line.
     ///
     /// A newline counts as a space, and the end of the line is added, as the usual pipelines around
     /// fastText do. Like there, a literal token `</s>` ends the text.
+    pub(crate) fn tokens<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t [u8]> {
+        let mut ended = false;
+        text.as_bytes()
+            .split(|&byte| SPACES[usize::from(byte)])
+            .filter(|token| !token.is_empty())
+            .chain(std::iter::once(END_OF_LINE))
+            .take_while(move |&token| !std::mem::replace(&mut ended, token == END_OF_LINE))
+    }
+
+    /// Whether word n-grams are features too.
+    pub(crate) fn wants_word_ngrams(&self) -> bool {
+        self.settings.word_ngrams > 1
+    }
+
+    /// Calls `feature(row)` for the word and the character n-grams of a token; gives its hash if it takes part in
+    /// word n-grams.
+    pub(crate) fn token_features(
+        &self,
+        token: &[u8],
+        bounded: &mut Vec<u8>,
+        feature: &mut impl FnMut(usize),
+    ) -> Option<i32> {
+        match self.ids.get(token) {
+            Some(None) => return None,
+            Some(Some(row)) => feature(*row as usize),
+            None if token.starts_with(LABEL_PREFIX.as_bytes()) => return None,
+            None => {}
+        }
+        if token != END_OF_LINE {
+            self.character_ngrams(token, bounded, feature);
+        }
+        Some(fnv(token) as i32)
+    }
+
+    /// Calls `feature(row)` for every feature of a text, in fastText's order.
     pub(crate) fn features(&self, text: &str, mut feature: impl FnMut(usize)) {
-        let wants_word_ngrams = self.settings.word_ngrams > 1;
         let mut hashes: Vec<i32> = Vec::new();
         let mut bounded = Vec::new();
-        let tokens = text
-            .as_bytes()
-            .split(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | 0x0B | 0x0C | 0))
-            .filter(|token| !token.is_empty())
-            .chain(std::iter::once(END_OF_LINE));
-        for token in tokens {
-            let is_word = match self.ids.get(token) {
-                Some(None) => false,
-                Some(Some(row)) => {
-                    feature(*row as usize);
-                    if token != END_OF_LINE {
-                        self.character_ngrams(token, &mut bounded, &mut feature);
-                    }
-                    true
-                }
-                None if token.starts_with(LABEL_PREFIX.as_bytes()) => false,
-                None => {
-                    if token != END_OF_LINE {
-                        self.character_ngrams(token, &mut bounded, &mut feature);
-                    }
-                    true
-                }
-            };
-            if is_word && wants_word_ngrams {
-                hashes.push(fnv(token) as i32);
-            }
-            if token == END_OF_LINE {
-                break;
-            }
+        for token in self.tokens(text) {
+            hashes.extend(self.token_features(token, &mut bounded, &mut feature));
         }
         self.word_ngrams(&hashes, &mut feature);
     }
 
     fn character_ngrams(&self, token: &[u8], bounded: &mut Vec<u8>, feature: &mut impl FnMut(usize)) {
         let NgramSettings { buckets, shortest, longest, .. } = self.settings;
+        // A count of the file is at most 2^31, and at least 1 where n-grams are used.
+        let buckets = u32::try_from(buckets).unwrap_or(u32::MAX).max(1);
         if longest == 0 {
             return;
         }
@@ -189,13 +233,14 @@ impl Dictionary {
                 }
                 let is_boundary_alone = length == 1 && (start == 0 || end == bounded.len());
                 if length >= shortest && !is_boundary_alone {
-                    self.bucket(u64::from(hash) % buckets as u64, feature);
+                    self.bucket(u64::from(hash % buckets), feature);
                 }
             }
         }
     }
 
-    fn word_ngrams(&self, hashes: &[i32], feature: &mut impl FnMut(usize)) {
+    /// Calls `feature(row)` for the n-grams of words with these hashes.
+    pub(crate) fn word_ngrams(&self, hashes: &[i32], feature: &mut impl FnMut(usize)) {
         for (start, &first) in hashes.iter().enumerate() {
             let mut hash = i64::from(first) as u64;
             for &next in hashes[start + 1..].iter().take(self.settings.word_ngrams.saturating_sub(1)) {
@@ -209,8 +254,8 @@ impl Dictionary {
     fn bucket(&self, bucket: u64, feature: &mut impl FnMut(usize)) {
         match &self.pruned {
             None => feature(self.words + bucket as usize),
-            Some(rows) => {
-                if let Some(&row) = rows.get(&(bucket as u32)) {
+            Some(pruned) => {
+                if let Some(row) = pruned.row(bucket as u32) {
                     feature(self.words + row as usize);
                 }
             }

@@ -12,6 +12,8 @@ mod dictionary;
 mod loss;
 mod matrix;
 mod model;
+mod predictor;
 mod reader;
 
 pub use model::{Model, ModelError, Prediction};
+pub use predictor::Predictor;

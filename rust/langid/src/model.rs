@@ -50,10 +50,27 @@ pub struct Prediction {
     pub probability: f32,
 }
 
+/// The bytes of a model file: mapped, so that processes share them and only what is looked at is read, or owned.
+enum Bytes {
+    Mapped(memmap2::Mmap),
+    Owned(Vec<u8>),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
 /// A fastText classifier. Prediction does not change it, so threads may share it.
 pub struct Model {
     /// The file; the matrices are read in place.
-    bytes: Vec<u8>,
+    bytes: Bytes,
     dictionary: Dictionary,
     input: Matrix,
     output: Matrix,
@@ -61,13 +78,27 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a `.bin` or `.ftz` file.
+    /// Maps a `.bin` or `.ftz` file. While the model lives, the file may be replaced (a new file under its name), but
+    /// not written to.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ModelError> {
-        Self::from_bytes(std::fs::read(path)?)
+        let file = std::fs::File::open(path)?;
+        if file.metadata()?.len() == 0 {
+            return Err(ModelError::NotAModel);
+        }
+        // SAFETY: the map is read as plain bytes, of which any value is valid; every length that comes from them is
+        // checked once and kept outside the map, so that a file changed under our hands, against the contract above,
+        // can falsify numbers but not move an access out of bounds.
+        #[allow(unsafe_code)]
+        let map = unsafe { memmap2::Mmap::map(&file) }?;
+        Self::read(Bytes::Mapped(map))
     }
 
     /// Takes the bytes of a `.bin` or `.ftz` file.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ModelError> {
+        Self::read(Bytes::Owned(bytes))
+    }
+
+    fn read(bytes: Bytes) -> Result<Self, ModelError> {
         let mut reader = Reader::new(&bytes);
         if reader.i32("header").map_err(|_| ModelError::NotAModel)? != MAGIC {
             return Err(ModelError::NotAModel);
@@ -129,12 +160,38 @@ impl Model {
 
     /// At most `k` labels with a probability of at least `threshold`, best first.
     ///
-    /// Newlines count as spaces. Empty when the text has no feature that the model knows.
+    /// Newlines count as spaces. Empty when the text has no feature that the model knows. Of many texts, a
+    /// [`Predictor`](crate::Predictor) is faster.
     pub fn predict(&self, text: &str, k: usize, threshold: f32) -> Vec<Prediction> {
-        let mut hidden = vec![0.0; self.input.columns()];
+        crate::Predictor::new(self).predict(text, k, threshold)
+    }
+
+    pub(crate) fn dictionary(&self) -> &Dictionary {
+        &self.dictionary
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        self.input.columns()
+    }
+
+    /// Adds a row of the input matrix.
+    #[inline]
+    pub(crate) fn add_row(&self, row: usize, vector: &mut [f32]) {
+        self.input.add_row(&self.bytes, row, vector);
+    }
+
+    /// The best labels for the mean of a text's features.
+    pub(crate) fn best(&self, hidden: &[f32], k: usize, threshold: f32) -> Vec<Prediction> {
+        self.loss.best(&self.output, &self.bytes, hidden, self.labels().len(), k, threshold)
+    }
+
+    /// The plain way, feature by feature in fastText's order: what tests hold [`Predictor`](crate::Predictor) against.
+    #[doc(hidden)]
+    pub fn predict_plainly(&self, text: &str, k: usize, threshold: f32) -> Vec<Prediction> {
+        let mut hidden = vec![0.0; self.dimension()];
         let mut features = 0usize;
         self.dictionary.features(text, |row| {
-            self.input.add_row(&self.bytes, row, &mut hidden);
+            self.add_row(row, &mut hidden);
             features += 1;
         });
         if features == 0 || k == 0 {
@@ -144,6 +201,6 @@ impl Model {
         for value in &mut hidden {
             *value *= scale;
         }
-        self.loss.best(&self.output, &self.bytes, &hidden, self.labels().len(), k, threshold)
+        self.best(&hidden, k, threshold)
     }
 }

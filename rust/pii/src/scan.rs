@@ -202,6 +202,7 @@ mod tests {
             "00:1A:2b:3C:4d:5E",
             "00-1A-2B-3C-4D-5E",
             "8.8.8.8",
+            "eyJA8.8.8",
             "1.2.3",
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
             "DE89370400440532013000",

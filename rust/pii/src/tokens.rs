@@ -8,6 +8,8 @@ use crate::verdict::Verdict;
 
 /// Headers hold an algorithm, a type, perhaps a key id or a certificate chain.
 const LONGEST_HEADER: usize = 8192;
+/// The encoding of `{"alg":""}`.
+const SHORTEST_HEADER: usize = 14;
 
 fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
@@ -22,7 +24,7 @@ pub(crate) fn jwt(text: &[u8], start: usize) -> Verdict {
     let part = |from: usize| text[from..].iter().take_while(|&&byte| is_base64url(byte)).count();
     let header = part(start);
     let payload_at = start + header + 1;
-    if header > LONGEST_HEADER || text.get(payload_at - 1) != Some(&b'.') {
+    if !(SHORTEST_HEADER..=LONGEST_HEADER).contains(&header) || text.get(payload_at - 1) != Some(&b'.') {
         return Verdict::Nothing;
     }
     let payload = part(payload_at);

@@ -3,41 +3,41 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::builder::{LargeBinaryBuilder, UInt64Builder};
+use arrow_array::builder::LargeBinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, Int32Array, ListArray, UInt16Array, UInt32Array};
+use arrow_array::types::UInt32Type;
+use arrow_array::{
+    Array, ArrayRef, Int32Array, Int64Array, LargeStringArray, ListArray, UInt16Array, UInt32Array,
+};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::Field;
-use curate_bpe::{Allowed, Counts, Encoder, Error, Params, Pattern, Policy, Tokenizer, in_sample, train};
+use curate_bpe::{AddedToken, Allowed, Encoder, Error, Pattern, Policy, Tokenizer, reserve};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
 
-use crate::boundary::{
-    CurateError, detached, for_each_row, large_binaries, large_strings, to_py_error, to_python,
-};
+use crate::boundary::{CurateError, detached, for_each_row, large_strings, to_py_error, to_python};
 
-fn with_hint(error: Error) -> PyErr {
+pub(crate) fn with_hint(error: Error) -> PyErr {
     let hint = error.hint();
     CurateError::new_err((error.to_string(), hint))
 }
 
 /// Runs `work` without the GIL; its errors keep their hint.
-fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+pub(crate) fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
     detached(py, || Ok::<_, Infallible>(work()))?.map_err(with_hint)
 }
 
 /// A byte-level BPE tokenizer; the class `curate.Tokenizer` wraps it.
 #[pyclass(frozen, module = "curate._native")]
-struct BpeTokenizer {
+pub(crate) struct BpeTokenizer {
     inner: Tokenizer,
     /// Encoders not in use, with their caches.
     idle: Mutex<Vec<Encoder>>,
 }
 
 impl BpeTokenizer {
-    fn new(inner: Tokenizer) -> Self {
+    pub(crate) fn new(inner: Tokenizer) -> Self {
         Self { inner, idle: Mutex::new(Vec::new()) }
     }
 
@@ -46,29 +46,23 @@ impl BpeTokenizer {
         self.inner.policy(allowed).map_err(with_hint)
     }
 
-    /// Calls `each` with the ids of every text in turn; null counts as empty.
+    /// Calls `each` with an encoder and every text in turn; null counts as empty.
     fn for_each_text(
         &self,
         py: Python<'_>,
-        texts: PyArray,
-        allowed_special: Option<Vec<String>>,
-        mut each: impl FnMut(&mut Vec<u32>) -> Result<(), String> + Send,
+        texts: &LargeStringArray,
+        mut each: impl FnMut(&mut Encoder, &str) -> Result<(), Error> + Send,
     ) -> PyResult<()> {
-        let texts = large_strings(texts)?;
-        let policy = self.policy(allowed_special)?;
-        let mut encoder = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        let mut ids = Vec::new();
+        let encoder = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut encoder = encoder.unwrap_or_else(|| Encoder::new(&self.inner));
         let mut fault = None;
         let done = for_each_row(py, texts.len(), |row| {
-            ids.clear();
-            if texts.is_valid(row)
-                && let Err(error) = encoder.encode(&self.inner, &policy, texts.value(row), &mut ids)
-            {
+            let text = if texts.is_valid(row) { texts.value(row) } else { "" };
+            each(&mut encoder, text).map_err(|error| {
                 let message = error.to_string();
                 fault = Some(error);
-                return Err(message);
-            }
-            each(&mut ids)
+                message
+            })
         });
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
         match fault {
@@ -76,6 +70,64 @@ impl BpeTokenizer {
             None => done,
         }
     }
+}
+
+/// Offsets of a list array, and what happens when they do not fit.
+#[derive(Default)]
+struct Ends(Vec<i32>);
+
+impl Ends {
+    fn new() -> Self {
+        Self(vec![0])
+    }
+
+    fn push(&mut self, end: usize) -> Result<(), Error> {
+        let end = i32::try_from(end);
+        self.0.push(end.map_err(|_| {
+            Error::Parameter("more than 2^31 tokens in one batch: pass fewer texts".to_owned())
+        })?);
+        Ok(())
+    }
+
+    fn list(self, values: ArrayRef) -> PyResult<PyArray> {
+        let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.0));
+        Ok(to_python(Arc::new(ListArray::try_new(item, offsets, values, None).map_err(to_py_error)?)))
+    }
+}
+
+/// Ids in all rows, in the width asked for.
+enum Ids {
+    Narrow(Vec<u16>, Vec<u32>),
+    Wide(Vec<u32>),
+}
+
+impl Ids {
+    fn len(&self) -> usize {
+        match self {
+            Self::Narrow(all, _) => all.len(),
+            Self::Wide(all) => all.len(),
+        }
+    }
+
+    fn into_array(self) -> ArrayRef {
+        match self {
+            Self::Narrow(mut all, _) => {
+                all.shrink_to_fit();
+                Arc::new(UInt16Array::from(all))
+            }
+            Self::Wide(mut all) => {
+                all.shrink_to_fit();
+                Arc::new(UInt32Array::from(all))
+            }
+        }
+    }
+}
+
+/// Bytes of text in an array.
+fn size(texts: &LargeStringArray) -> usize {
+    let offsets = texts.value_offsets();
+    (offsets[texts.len()] - offsets[0]) as usize
 }
 
 #[pymethods]
@@ -89,10 +141,10 @@ impl BpeTokenizer {
     fn from_tiktoken(
         py: Python<'_>,
         data: &[u8],
-        pattern: &str,
+        pattern: Vec<String>,
         specials: Vec<(String, u32)>,
     ) -> PyResult<Self> {
-        run(py, || Tokenizer::from_tiktoken(data, Pattern::new(pattern)?, &specials)).map(Self::new)
+        run(py, || Tokenizer::from_tiktoken(data, pattern_of(&pattern)?, &specials)).map(Self::new)
     }
 
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -105,9 +157,35 @@ impl BpeTokenizer {
         self.inner.vocab_size()
     }
 
+    /// A published name, or regular expressions.
     #[getter]
-    fn pattern(&self) -> &str {
-        self.inner.pattern().name()
+    fn pattern(&self) -> Vec<String> {
+        names(self.inner.pattern())
+    }
+
+    /// Id, content, and: special, normalized, lstrip, rstrip, single_word.
+    #[getter]
+    fn added_tokens(&self) -> Vec<(u32, String, [bool; 5])> {
+        let told = |t: &AddedToken| [t.special, t.normalized, t.lstrip, t.rstrip, t.single_word];
+        self.inner.added_tokens().iter().map(|token| (token.id, token.content.clone(), told(token))).collect()
+    }
+
+    fn to_tiktoken<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = run(py, || self.inner.to_tiktoken())?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The bytes of every ordinary token by id, null where an id stands for none.
+    fn tokens(&self) -> PyArray {
+        let mut tokens = LargeBinaryBuilder::new();
+        for id in 0..self.inner.vocab_size() as u32 {
+            tokens.append_option(self.inner.token(id));
+        }
+        to_python(Arc::new(tokens.finish()))
+    }
+
+    fn unreachable(&self, py: Python<'_>) -> PyResult<PyArray> {
+        Ok(to_python(Arc::new(UInt32Array::from(run(py, || Ok(self.inner.unreachable()))?))))
     }
 
     #[getter]
@@ -125,7 +203,8 @@ impl BpeTokenizer {
         to_python(Arc::new(Int32Array::from_iter_values(lengths)))
     }
 
-    /// `allowed_special` None = all; `last` is appended to every row; `wide` = uint32 instead of uint16.
+    /// `allowed_special` None = all; `last` is appended to every row; `wide` = uint32 instead of uint16; rows are
+    /// cut to `limit` ids, `last` not counted, between two characters.
     fn encode_batch(
         &self,
         py: Python<'_>,
@@ -133,27 +212,61 @@ impl BpeTokenizer {
         allowed_special: Option<Vec<String>>,
         last: Option<u32>,
         wide: bool,
+        limit: Option<usize>,
     ) -> PyResult<PyArray> {
         if !wide && self.inner.vocab_size() > 1 << 16 {
             return Err(to_py_error("ids above 65535 do not fit 16 bits"));
         }
-        let (mut offsets, mut narrow, mut full) = (vec![0i32], Vec::<u16>::new(), Vec::<u32>::new());
-        self.for_each_text(py, texts, allowed_special, |ids| {
-            ids.extend(last);
-            if wide {
-                full.extend_from_slice(ids);
-            } else {
-                narrow.extend(ids.iter().map(|&id| id as u16));
+        let texts = large_strings(texts)?;
+        let policy = self.policy(allowed_special)?;
+        let mut ends = Ends::new();
+        // A little more than most tokenizers need; what is not used is never touched.
+        let expected = size(&texts) / 3 + texts.len();
+        let mut ids = if wide { Ids::Wide(Vec::new()) } else { Ids::Narrow(Vec::new(), Vec::new()) };
+        match &mut ids {
+            Ids::Narrow(all, _) => reserve(all, expected),
+            Ids::Wide(all) => reserve(all, expected),
+        }
+        let limit = limit.unwrap_or(usize::MAX);
+        self.for_each_text(py, &texts, |encoder, text| {
+            match &mut ids {
+                Ids::Wide(all) => {
+                    let start = all.len();
+                    encoder.encode(&self.inner, &policy, text, all)?;
+                    all.truncate(start + self.inner.fitting(&all[start..], limit));
+                    all.extend(last);
+                }
+                Ids::Narrow(all, row) => {
+                    row.clear();
+                    encoder.encode(&self.inner, &policy, text, row)?;
+                    row.truncate(self.inner.fitting(row, limit));
+                    row.extend(last);
+                    all.extend(row.iter().map(|&id| id as u16));
+                }
             }
-            let end = i32::try_from(full.len().max(narrow.len()));
-            offsets.push(end.map_err(|_| "more than 2^31 tokens in one batch: pass fewer texts".to_owned())?);
-            Ok(())
+            ends.push(ids.len())
         })?;
-        let values: ArrayRef =
-            if wide { Arc::new(UInt32Array::from(full)) } else { Arc::new(UInt16Array::from(narrow)) };
-        let item = Arc::new(Field::new("item", values.data_type().clone(), true));
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        Ok(to_python(Arc::new(ListArray::try_new(item, offsets, values, None).map_err(to_py_error)?)))
+        ends.list(ids.into_array())
+    }
+
+    /// Ids as list<uint32> and where each ends in the bytes of its text as list<int64>.
+    fn encode_with_ends(
+        &self,
+        py: Python<'_>,
+        texts: PyArray,
+        allowed_special: Option<Vec<String>>,
+    ) -> PyResult<(PyArray, PyArray)> {
+        let texts = large_strings(texts)?;
+        let policy = self.policy(allowed_special)?;
+        let (mut rows, mut ids, mut ends, mut row) = (Ends::new(), Vec::new(), Vec::<i64>::new(), Vec::new());
+        self.for_each_text(py, &texts, |encoder, text| {
+            row.clear();
+            encoder.encode_with_ends(&self.inner, &policy, text, &mut ids, &mut row)?;
+            ends.extend(row.iter().map(|&end| end as i64));
+            rows.push(ids.len())
+        })?;
+        let again = Ends(rows.0.clone());
+        Ok((rows.list(Arc::new(UInt32Array::from(ids)))?, again.list(Arc::new(Int64Array::from(ends)))?))
     }
 
     fn count_batch(
@@ -162,8 +275,12 @@ impl BpeTokenizer {
         texts: PyArray,
         allowed_special: Option<Vec<String>>,
     ) -> PyResult<PyArray> {
-        let mut counts = Vec::new();
-        self.for_each_text(py, texts, allowed_special, |ids| {
+        let texts = large_strings(texts)?;
+        let policy = self.policy(allowed_special)?;
+        let (mut counts, mut ids) = (Vec::new(), Vec::new());
+        self.for_each_text(py, &texts, |encoder, text| {
+            ids.clear();
+            encoder.encode(&self.inner, &policy, text, &mut ids)?;
             counts.push(ids.len() as u32);
             Ok(())
         })?;
@@ -179,80 +296,18 @@ impl BpeTokenizer {
     }
 }
 
-/// Pre-token counts of a corpus or a part of it.
-#[pyclass(module = "curate._native")]
-struct BpeCounts {
-    pattern: Pattern,
-    inner: Counts,
+/// A pattern by name, by one regular expression, or by several that are applied one after the other.
+pub(crate) fn pattern_of(given: &[String]) -> Result<Pattern, Error> {
+    match given {
+        [one] => Pattern::new(one),
+        several => Pattern::sequence(&several.iter().map(String::as_str).collect::<Vec<_>>()),
+    }
 }
 
-#[pymethods]
-impl BpeCounts {
-    #[new]
-    fn new(pattern: &str) -> PyResult<Self> {
-        Ok(Self { pattern: Pattern::new(pattern).map_err(with_hint)?, inner: Counts::new() })
-    }
-
-    /// Counts the pieces of every text; null counts as empty. With `ids`, only of the share of documents
-    /// that the hash of the id selects.
-    #[pyo3(signature = (texts, ids=None, share=1.0))]
-    fn count(&mut self, py: Python<'_>, texts: PyArray, ids: Option<PyArray>, share: f64) -> PyResult<()> {
-        let texts = large_strings(texts)?;
-        let ids = ids.map(large_strings).transpose()?;
-        if ids.as_ref().is_some_and(|ids| ids.len() != texts.len()) {
-            return Err(to_py_error("expected one id per text"));
-        }
-        let (pattern, counts) = (&self.pattern, &mut self.inner);
-        for_each_row(py, texts.len(), |row| {
-            // The value of a null is the empty string.
-            let chosen = ids.as_ref().is_none_or(|ids| in_sample(ids.value(row), share));
-            if chosen && texts.is_valid(row) { counts.count(pattern, texts.value(row)) } else { Ok(()) }
-        })
-    }
-
-    /// Adds counts made elsewhere with the same pattern.
-    fn add(&mut self, py: Python<'_>, pieces: PyArray, counts: PyArray) -> PyResult<()> {
-        let pieces = large_binaries(pieces)?;
-        let (counts, _field) = counts.into_inner();
-        let counts = counts.as_primitive_opt::<UInt64Type>().filter(|counts| counts.len() == pieces.len());
-        let counts = counts.ok_or_else(|| to_py_error("expected one uint64 count per piece"))?;
-        if pieces.null_count() + counts.null_count() > 0 {
-            return Err(to_py_error("pieces and counts cannot be null"));
-        }
-        let inner = &mut self.inner;
-        for_each_row(py, pieces.len(), |row| {
-            inner.add(pieces.value(row), counts.value(row));
-            Ok::<_, Infallible>(())
-        })
-    }
-
-    /// Pieces (large_binary, sorted) and counts (uint64).
-    fn to_arrays(&self, py: Python<'_>) -> PyResult<(PyArray, PyArray)> {
-        let (pieces, counts) = run(py, || {
-            let (mut pieces, mut counts) = (LargeBinaryBuilder::new(), UInt64Builder::new());
-            for (piece, count) in self.inner.sorted() {
-                pieces.append_value(piece);
-                counts.append_value(count);
-            }
-            Ok((pieces.finish(), counts.finish()))
-        })?;
-        Ok((to_python(Arc::new(pieces)), to_python(Arc::new(counts))))
-    }
-
-    fn train(
-        &self,
-        py: Python<'_>,
-        vocab_size: usize,
-        special_tokens: Vec<String>,
-        min_frequency: u64,
-        max_token_length: Option<usize>,
-    ) -> PyResult<BpeTokenizer> {
-        let params = Params { vocab_size, special_tokens, min_frequency, max_token_length };
-        run(py, || train(&self.inner, self.pattern.clone(), &params)).map(BpeTokenizer::new)
-    }
-
-    fn __len__(&self) -> usize {
-        self.inner.len()
+pub(crate) fn names(pattern: &Pattern) -> Vec<String> {
+    match pattern.name() {
+        Some(name) => vec![name.to_owned()],
+        None => pattern.regexes().into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -260,5 +315,5 @@ impl BpeCounts {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("UNICODE_VERSION", curate_bpe::UNICODE_VERSION)?;
     module.add_class::<BpeTokenizer>()?;
-    module.add_class::<BpeCounts>()
+    module.add_class::<crate::bpe_counts::BpeCounts>()
 }

@@ -6,7 +6,7 @@ use arrow_array::builder::{ArrayBuilder, Float32Builder, StringBuilder};
 use arrow_array::{Array, ArrayRef, Float32Array, ListArray, StringArray, StructArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields};
-use curate_langid::{Model, ModelError};
+use curate_langid::{Model, ModelError, Predictor};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 use pyo3_arrow::PyArray;
@@ -44,8 +44,9 @@ impl LanguageModel {
         let texts = large_strings(texts)?;
         let mut labels = StringBuilder::new();
         let mut scores = Float32Builder::new();
+        let mut predictor = Predictor::new(&self.model);
         for_each_row(py, texts.len(), |row| {
-            let best = (!texts.is_null(row)).then(|| self.model.predict(texts.value(row), 1, 0.0));
+            let best = (!texts.is_null(row)).then(|| predictor.predict(texts.value(row), 1, 0.0));
             let best = best.as_deref().and_then(<[_]>::first);
             labels.append_option(best.map(|best| &self.model.labels()[best.label]));
             scores.append_option(best.map(|best| best.probability));
@@ -61,9 +62,10 @@ impl LanguageModel {
         let mut labels = StringBuilder::new();
         let mut scores = Float32Builder::new();
         let mut offsets = vec![0i32];
+        let mut predictor = Predictor::new(&self.model);
         for_each_row(py, texts.len(), |row| {
             if !texts.is_null(row) {
-                for found in self.model.predict(texts.value(row), k, threshold) {
+                for found in predictor.predict(texts.value(row), k, threshold) {
                     labels.append_value(&self.model.labels()[found.label]);
                     scores.append_value(found.probability);
                 }
@@ -86,10 +88,11 @@ impl LanguageModel {
             return Err(PyValueError::new_err(format!("the model has no label `{label}`")));
         };
         let mut scores = Float32Builder::new();
+        let mut predictor = Predictor::new(&self.model);
         for_each_row(py, texts.len(), |row| {
             let all = match texts.is_null(row) {
                 true => Vec::new(),
-                false => self.model.predict(texts.value(row), usize::MAX, 0.0),
+                false => predictor.predict(texts.value(row), usize::MAX, 0.0),
             };
             let score = all.iter().find(|found| found.label == wanted).map_or(0.0, |found| found.probability);
             scores.append_option((!all.is_empty()).then_some(score));

@@ -2,6 +2,7 @@
 
 mod boundary;
 mod bpe;
+mod bpe_counts;
 mod html;
 mod langid;
 mod minhash;

@@ -1,5 +1,6 @@
 //! Binding of `curate-text`.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use arrow_array::builder::{LargeListBuilder, LargeStringBuilder};
 use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, StructArray};
 use arrow_schema::{Field, Fields};
 use curate_text::c4::{Dropped, LineRules, POLICY_PHRASES};
-use curate_text::signals::{TextStats, Value};
-use curate_text::stats::Measure;
+use curate_text::listed::WordList;
+use curate_text::signals::{LineStats, TextStats, Value};
+use curate_text::stats::{Measure, STOP_WORDS};
 use pyo3::prelude::*;
 use pyo3_arrow::PyArray;
 
@@ -17,6 +19,7 @@ use crate::boundary::{for_each_row, large_strings, to_py_error, to_python};
 /// Adds this room's functions and classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(text_stats, module)?)?;
+    module.add_function(wrap_pyfunction!(count_listed_words, module)?)?;
     module.add_function(wrap_pyfunction!(c4_lines, module)?)?;
     module.add_function(wrap_pyfunction!(normalize_texts, module)?)?;
     module.add_function(wrap_pyfunction!(split_words, module)?)?;
@@ -49,33 +52,82 @@ enum Column {
     Reals(Vec<f64>),
 }
 
-/// struct<signal: int64 | double> of every signal of each text.
-#[pyfunction]
-fn text_stats(py: Python<'_>, texts: PyArray) -> PyResult<PyArray> {
-    let texts = large_strings(texts)?;
+/// Columns of signals, by the types of `first`.
+fn columns_of(first: &[Value], rows: usize) -> Vec<Column> {
     let column = |value: &Value| match value {
-        Value::Count(_) => Column::Counts(Vec::with_capacity(texts.len())),
-        Value::Real(_) => Column::Reals(Vec::with_capacity(texts.len())),
+        Value::Count(_) => Column::Counts(Vec::with_capacity(rows)),
+        Value::Real(_) => Column::Reals(Vec::with_capacity(rows)),
     };
-    let mut columns: Vec<Column> = TextStats::default().values().iter().map(column).collect();
-    let mut measure = Measure::default();
-    for_each_text(py, &texts, |text| {
-        for (column, value) in columns.iter_mut().zip(measure.stats(text).values()) {
-            match (column, value) {
-                (Column::Counts(counts), Value::Count(count)) => counts.push(count as i64),
-                (Column::Reals(reals), Value::Real(real)) => reals.push(real),
-                // The type of a signal does not depend on the text.
-                _ => unreachable!(),
-            }
+    first.iter().map(column).collect()
+}
+
+fn push(columns: &mut [Column], values: &[Value]) {
+    for (column, value) in columns.iter_mut().zip(values) {
+        match (column, *value) {
+            (Column::Counts(counts), Value::Count(count)) => counts.push(count as i64),
+            (Column::Reals(reals), Value::Real(real)) => reals.push(real),
+            // The type of a signal does not depend on the text.
+            _ => unreachable!(),
         }
+    }
+}
+
+/// struct<signal: int64 | double> of every signal of each text; with `lines`, those of lines too. A text whose
+/// language is a key of `stop_words` has those stop words, any other the English ones.
+#[pyfunction]
+#[pyo3(signature = (texts, *, lines=false, languages=None, stop_words=None))]
+fn text_stats(
+    py: Python<'_>,
+    texts: PyArray,
+    lines: bool,
+    languages: Option<PyArray>,
+    stop_words: Option<HashMap<String, Vec<String>>>,
+) -> PyResult<PyArray> {
+    let texts = large_strings(texts)?;
+    let languages = languages.map(large_strings).transpose()?;
+    if languages.as_ref().is_some_and(|languages| languages.len() != texts.len()) {
+        return Err(to_py_error("a language is needed for each text"));
+    }
+    let stop_words = stop_words.unwrap_or_default();
+    let english: Vec<String> = STOP_WORDS.iter().map(|&word| word.to_owned()).collect();
+    let words_of = |row: usize| {
+        let language = languages.as_ref().filter(|languages| !languages.is_null(row))?.value(row);
+        stop_words.get(language)
+    };
+    let mut columns = columns_of(&TextStats::default().values(), texts.len());
+    let mut line_columns = columns_of(&LineStats::default().values(), texts.len());
+    let mut measure = Measure::default();
+    for_each_row(py, texts.len(), |row| {
+        let text = if texts.is_null(row) { "" } else { texts.value(row) };
+        let words = words_of(row).unwrap_or(&english);
+        if lines {
+            let (stats, line_stats) = measure.all_stats(text, words);
+            push(&mut columns, &stats.values());
+            push(&mut line_columns, &line_stats.values());
+        } else {
+            push(&mut columns, &measure.stats_with(text, words).values());
+        }
+        Ok::<(), Infallible>(())
     })?;
-    let arrays = columns.into_iter().map(|column| -> ArrayRef {
+    let array = |column| -> ArrayRef {
         match column {
             Column::Counts(counts) => Arc::new(Int64Array::from(counts)),
             Column::Reals(reals) => Arc::new(Float64Array::from(reals)),
         }
-    });
-    struct_of(TextStats::NAMES.iter().copied().zip(arrays).collect(), texts.len())
+    };
+    let named = TextStats::NAMES.iter().copied().zip(columns);
+    let named_lines = LineStats::NAMES.iter().copied().zip(line_columns).filter(|_| lines);
+    struct_of(named.chain(named_lines).map(|(name, column)| (name, array(column))).collect(), texts.len())
+}
+
+/// How many places of each text hold an entry of the list: int32.
+#[pyfunction]
+fn count_listed_words(py: Python<'_>, texts: PyArray, words: Vec<String>) -> PyResult<PyArray> {
+    let texts = large_strings(texts)?;
+    let list = WordList::new(&words).map_err(to_py_error)?;
+    let mut counts: Vec<i32> = Vec::with_capacity(texts.len());
+    for_each_text(py, &texts, |text| counts.push(i32::try_from(list.count(text)).unwrap_or(i32::MAX)))?;
+    Ok(to_python(Arc::new(Int32Array::from(counts))))
 }
 
 /// struct<text: large_string, and per rule the number of lines it dropped: int32>.

@@ -1,8 +1,11 @@
 //! Character classes: the sets that web-text filters agree on, and Python's idea of white space.
 //!
-//! All lookups are a match over ranges, which compiles to a few comparisons; ASCII is decided first.
+//! Single questions are a match over ranges, which compiles to a few comparisons; `Class` answers all of them at once
+//! from a table.
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use std::sync::LazyLock;
+
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// White space as Python's `str.isspace` and `str.split` see it: Unicode's, and the four ASCII separators.
 pub fn is_space(c: char) -> bool {
@@ -81,4 +84,89 @@ pub fn is_terminal_punctuation(c: char) -> bool {
 /// A character that does not make a token a word: web punctuation, sentence enders, control characters.
 pub fn is_symbol(c: char) -> bool {
     is_web_punctuation(c) || is_terminal_punctuation(c)
+}
+
+/// What a character counts as. The lowest seven bits are what sums over characters are made of.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Class(u16);
+
+impl Class {
+    /// Set for every character.
+    const ANY: u16 = 1;
+    const DECIMAL: u16 = 1 << 1;
+    const UPPER: u16 = 1 << 2;
+    const WEB_PUNCTUATION: u16 = 1 << 3;
+    const HASH: u16 = 1 << 4;
+    const CURLY: u16 = 1 << 5;
+    const ELLIPSIS: u16 = 1 << 6;
+    const LETTER: u16 = 1 << 7;
+    const NO_SYMBOL: u16 = 1 << 8;
+    const NO_PUNCTUATION: u16 = 1 << 9;
+
+    fn compute(c: char) -> Self {
+        let bit = |holds: bool, bit: u16| if holds { bit } else { 0 };
+        let punctuation = c.general_category_group() == GeneralCategoryGroup::Punctuation;
+        Self(
+            Self::ANY
+                | bit(is_decimal(c), Self::DECIMAL)
+                | bit(c.is_uppercase(), Self::UPPER)
+                | bit(is_web_punctuation(c), Self::WEB_PUNCTUATION)
+                | bit(c == '#', Self::HASH)
+                | bit(c == '{', Self::CURLY)
+                | bit(c == '…', Self::ELLIPSIS)
+                | bit(is_letter(c), Self::LETTER)
+                | bit(!is_symbol(c), Self::NO_SYMBOL)
+                | bit(!punctuation, Self::NO_PUNCTUATION),
+        )
+    }
+
+    /// One in each of the seven lowest bytes that the character counts for: characters, decimal digits, upper case, web
+    /// punctuation, `#`, `{`, `…`.
+    #[inline]
+    pub(crate) fn counts(self) -> u64 {
+        (u64::from(self.0 & 0x7f) * 0x0002_0408_1020_4081) & 0x0001_0101_0101_0101
+    }
+
+    /// What at least one of two strings has.
+    #[inline]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Is a letter among the characters?
+    pub(crate) fn has_letter(self) -> bool {
+        self.0 & Self::LETTER != 0
+    }
+
+    /// Is anything but symbols (`is_symbol`) among them?
+    pub(crate) fn has_no_symbol(self) -> bool {
+        self.0 & Self::NO_SYMBOL != 0
+    }
+
+    /// Are all of Unicode's category P?
+    pub(crate) fn is_punctuation(self) -> bool {
+        self.0 & Self::NO_PUNCTUATION == 0
+    }
+}
+
+/// Classes of the characters of the Basic Multilingual Plane, from a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Classes(&'static [u16]);
+
+impl Default for Classes {
+    fn default() -> Self {
+        static TABLE: LazyLock<Box<[u16]>> = LazyLock::new(|| {
+            let all = 0..=u32::from(u16::MAX);
+            all.map(|code| char::from_u32(code).map_or(0, |c| Class::compute(c).0)).collect()
+        });
+        Self(&TABLE)
+    }
+}
+
+impl Classes {
+    /// The class of `c`.
+    #[inline]
+    pub(crate) fn of(self, c: char) -> Class {
+        self.0.get(c as usize).map_or_else(|| Class::compute(c), |&class| Class(class))
+    }
 }

@@ -5,12 +5,21 @@ mod affixes;
 pub mod c4;
 pub mod chars;
 mod letters;
+mod line_stats;
 pub mod lines;
-mod ngrams;
+pub mod listed;
 pub mod normalize;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
+#[cfg(any(test, feature = "oracle"))]
+mod oracle_ngrams;
+mod repeats;
+mod runs;
+mod scan;
 mod sentences;
 pub mod signals;
 mod specials;
 pub mod stats;
 mod tally;
+mod vocabulary;
 pub mod words;

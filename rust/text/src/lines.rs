@@ -25,7 +25,7 @@ pub(crate) fn split_at_runs(text: &str, newlines: usize) -> impl Iterator<Item =
     std::iter::from_fn(move || {
         let text = rest?;
         let mut from = 0;
-        while let Some(found) = text.get(from..).and_then(|tail| tail.find('\n')) {
+        while let Some(found) = text.as_bytes().get(from..).and_then(|tail| memchr::memchr(b'\n', tail)) {
             let start = from + found;
             let run = text.bytes().skip(start).take_while(|&byte| byte == b'\n').count();
             if run >= newlines {

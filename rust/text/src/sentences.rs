@@ -1,11 +1,15 @@
 //! Rule-based sentence ends: a stop mark that stands alone as a token, and the end of a line.
 
+#[cfg(any(test, feature = "oracle"))]
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::chars::{is_line_break, is_space, is_terminal_punctuation};
+use crate::chars::is_terminal_punctuation;
+#[cfg(any(test, feature = "oracle"))]
+use crate::chars::{is_line_break, is_space};
 
 /// Counts sentences from tokens (`words::for_each_token`) as spaCy's sentencizer does within a line: a sentence begins
 /// at the first token after a stop mark that is not itself punctuation.
+#[cfg(any(test, feature = "oracle"))]
 #[derive(Default)]
 pub(crate) struct SentenceCounter {
     sentences: u64,
@@ -13,6 +17,7 @@ pub(crate) struct SentenceCounter {
     stopped: bool,
 }
 
+#[cfg(any(test, feature = "oracle"))]
 impl SentenceCounter {
     pub(crate) fn push(&mut self, token: &str) {
         if token.starts_with(is_space) {
@@ -37,8 +42,72 @@ impl SentenceCounter {
     }
 }
 
+/// What the words of one run do to the count: depends on whether a stop mark came before in the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// Sentences that begin, and whether the last word is a stop mark: without, and with a stop mark before.
+    begins: [u32; 2],
+    stopped: [bool; 2],
+    started: bool,
+}
+
+impl Steps {
+    /// A word, and perhaps a mark: a stop mark or not.
+    pub(crate) fn of_plain(mark: bool, stop: bool) -> Self {
+        let ends = mark && stop;
+        Self { begins: [0, 1], stopped: [ends, ends], started: true }
+    }
+
+    /// Appends a word or mark; is it all punctuation?
+    pub(crate) fn push(&mut self, token: &str, punctuation: bool) {
+        if !self.started {
+            self.started = true;
+            self.stopped = [false, true];
+        }
+        let stop = is_stop(token);
+        for (begins, stopped) in self.begins.iter_mut().zip(&mut self.stopped) {
+            if stop {
+                *stopped = true;
+            } else if *stopped && !punctuation {
+                *stopped = false;
+                *begins = begins.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// `SentenceCounter` over whole runs.
+#[derive(Default)]
+pub(crate) struct RunSentences {
+    pub(crate) sentences: u64,
+    in_line: bool,
+    stopped: bool,
+}
+
+impl RunSentences {
+    /// A run of words.
+    #[inline]
+    pub(crate) fn push(&mut self, run: &Steps) {
+        self.stopped &= self.in_line;
+        self.sentences += u64::from(!self.in_line);
+        self.in_line = true;
+        let state = usize::from(self.stopped);
+        self.sentences += u64::from(run.begins[state]);
+        self.stopped = run.stopped[state];
+    }
+
+    /// White space in which a line ends or not.
+    #[inline]
+    pub(crate) fn end_line(&mut self, ends: bool) {
+        self.in_line &= !ends;
+    }
+}
+
 /// Terminal punctuation that stands alone. Stop marks encoded after Unicode 10 end no sentence for spaCy.
 fn is_stop(token: &str) -> bool {
+    if token.len() > 4 {
+        return false;
+    }
     let mut chars = token.chars();
     chars.next().is_some_and(|c| {
         is_terminal_punctuation(c)
@@ -49,6 +118,7 @@ fn is_stop(token: &str) -> bool {
     }) && chars.next().is_none()
 }
 
+#[cfg(any(test, feature = "oracle"))]
 fn is_punctuation(token: &str) -> bool {
     token.chars().all(|c| c.general_category_group() == GeneralCategoryGroup::Punctuation)
 }

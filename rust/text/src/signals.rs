@@ -22,15 +22,14 @@ impl From<f64> for Value {
 }
 
 macro_rules! signals {
-    ($($(#[doc = $doc:literal])* $name:ident: $kind:ty,)*) => {
-        /// Everything measured on one text. Lengths are in characters (Unicode scalar values) unless named otherwise;
-        /// a ratio whose denominator is zero is 0.
+    ($(#[doc = $about:literal])* $group:ident; $($(#[doc = $doc:literal])* $name:ident: $kind:ty,)*) => {
+        $(#[doc = $about])*
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
-        pub struct TextStats {
+        pub struct $group {
             $($(#[doc = $doc])* pub $name: $kind,)*
         }
 
-        impl TextStats {
+        impl $group {
             /// Names of the signals, in the order of `values`.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
@@ -43,6 +42,9 @@ macro_rules! signals {
 }
 
 signals! {
+    /// What published rules of words and repetition decide from. Lengths are in characters (Unicode scalar values)
+    /// unless named otherwise; a ratio whose denominator is zero is 0.
+    TextStats;
     /// Characters.
     n_chars: u64,
     /// Bytes of UTF-8.
@@ -121,4 +123,37 @@ signals! {
     punctuation_ratio: f64,
     /// Share of characters that are white space.
     white_space_ratio: f64,
+}
+
+signals! {
+    /// What rules of single lines decide from, and finer kinds of words. Lines are those with something in them.
+    LineStats;
+    /// Occurrences of stop words of the text's language.
+    stop_word_ratio: f64,
+    /// Share of words and marks whose letters are all upper-case, and at least two.
+    all_caps_word_ratio: f64,
+    /// Share of words and marks that hold digits and no letter.
+    numeric_word_ratio: f64,
+    /// Share of words and marks that are web or mail addresses.
+    address_word_ratio: f64,
+    /// `{` and `}` over characters.
+    curly_bracket_ratio: f64,
+    /// Share of lines that start with a bullet, a number with a point, or a letter with a bracket.
+    list_line_ratio: f64,
+    /// Share of lines that end as lines of code do.
+    code_line_ratio: f64,
+    /// Share of lines that mention JavaScript.
+    javascript_line_ratio: f64,
+    /// Share of lines of which most letters are upper-case.
+    upper_case_line_ratio: f64,
+    /// Share of lines without a letter.
+    numeric_line_ratio: f64,
+    /// Share of lines that are a number and one word.
+    counter_line_ratio: f64,
+    /// Share of lines of one word.
+    one_word_line_ratio: f64,
+    /// Words, cut at white space, of lines of the last four kinds, over all.
+    corrected_word_ratio: f64,
+    /// Words per line, cut at white space.
+    mean_line_words: f64,
 }

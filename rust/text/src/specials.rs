@@ -14,6 +14,37 @@ type Cuts = [u8; 4];
 pub(crate) struct Specials {
     cuts: HashMap<Box<str>, Cuts, RandomState>,
     longest: usize,
+    traits: Traits,
+}
+
+/// Length, first and last byte of strings as 4,096 bits: rules most other strings out without a look into a map.
+pub(crate) struct Traits([u64; 64]);
+
+impl Default for Traits {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Traits {
+    fn bit(word: &str) -> usize {
+        let byte = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
+        let (first, last) = (byte(word.as_bytes().first()), byte(word.as_bytes().last()));
+        (first ^ last << 5 ^ word.len() << 8) & 0xfff
+    }
+
+    /// Adds a string.
+    pub(crate) fn add(&mut self, word: &str) {
+        let bit = Self::bit(word);
+        self.0[bit / 64] |= 1 << (bit % 64);
+    }
+
+    /// False if `word` was not added.
+    #[inline]
+    pub(crate) fn may_have(&self, word: &str) -> bool {
+        let bit = Self::bit(word);
+        self.0[bit / 64] >> (bit % 64) & 1 == 1
+    }
 }
 
 /// The English catalogue.
@@ -41,7 +72,7 @@ const NOT_SPECIAL: [&str; 8] = ["ill", "its", "hell", "shell", "shed", "were", "
 impl Specials {
     /// How many parts, and their byte lengths; None if the string is not special.
     pub(crate) fn get(&self, word: &str) -> Option<&[u8]> {
-        if word.len() > self.longest {
+        if word.len() > self.longest || !self.traits.may_have(word) {
             return None;
         }
         let cuts = self.cuts.get(word)?;
@@ -60,7 +91,11 @@ impl Specials {
     }
 
     fn english() -> Self {
-        let mut all = Self { cuts: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)), longest: 0 };
+        let mut all = Self {
+            cuts: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)),
+            longest: 0,
+            traits: Traits::default(),
+        };
         for word in [ABBREVIATIONS, WHOLE_WORDS, EMOTICONS].into_iter().flat_map(str::split_ascii_whitespace)
         {
             all.add(&[word]);
@@ -152,6 +187,7 @@ impl Specials {
         }
         let word = parts.concat();
         self.longest = self.longest.max(word.len());
+        self.traits.add(&word);
         self.cuts.insert(word.into_boxed_str(), cuts);
     }
 }

@@ -1,127 +1,200 @@
-//! All signals of a text, from one split into words and one walk over its lines.
+//! All signals of a text, from one walk over its runs and one over its lines.
 //!
 //! The definitions are those of datatrove 0.10.1's Gopher, C4 and FineWeb filters, so that published thresholds mean
 //! the same here: Rae et al. 2021 (arXiv 2112.11446, Table A1), Raffel et al. 2020, Penedo et al. 2024 (2406.17557).
 
-use crate::chars::{is_decimal, is_letter, is_space, is_symbol, is_terminal_punctuation, is_web_punctuation};
+use crate::chars::is_terminal_punctuation;
+use crate::line_stats::line_stats;
 use crate::lines::{split_at_runs, split_lines, strip};
-use crate::ngrams::WordHashes;
-use crate::sentences::SentenceCounter;
-use crate::signals::TextStats;
-use crate::tally::{Seen, Tally};
-use crate::words::for_each_token;
+use crate::repeats::{Repeats, Words};
+use crate::runs::{KEY_BYTES, Key};
+use crate::scan::{Spaces, end_of_run};
+use crate::sentences::RunSentences;
+use crate::signals::{LineStats, TextStats};
+use crate::tally::Tally;
+use crate::vocabulary::{Adder, Totals, Vocabulary};
+use crate::words::Splitter;
 
 /// Gopher's stop words, in lower case as printed.
-const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
+pub const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
 /// FineWeb's limit for a short line, in characters.
-const SHORT_LINE_CHARS: u64 = 30;
+pub(crate) const SHORT_LINE_CHARS: usize = 30;
 
 /// Computes signals, reusing its memory from text to text.
 #[derive(Default)]
 pub struct Measure {
-    words: WordHashes,
+    vocabulary: Vocabulary,
+    words: Words,
+    occurrences: Occurrences,
+    repeats: Repeats,
     tally: Tally,
-    seen: Seen,
+}
+
+/// How often each word occurs in one text.
+#[derive(Default)]
+struct Occurrences {
+    /// By word number.
+    counts: Vec<u32>,
+    /// The words, in the order of first occurrence.
+    distinct: Vec<u32>,
+    /// By number of occurrences: what a word adds to the entropy; NaN = not computed yet.
+    bits: Vec<f64>,
 }
 
 impl Measure {
-    /// All signals of `text`. Linear in its length.
+    /// The signals of `text`, with English stop words. Linear in its length.
     pub fn stats(&mut self, text: &str) -> TextStats {
+        self.stats_with(text, &STOP_WORDS)
+    }
+
+    /// The signals of `text` and those of its lines.
+    pub fn all_stats(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> (TextStats, LineStats) {
+        let stats = self.stats_with(text, stop_words);
+        let occurrences = self.occurrences.of(&self.vocabulary, stop_words).sum();
+        let lines = line_stats(text, &stats, occurrences);
+        (stats, lines)
+    }
+
+    /// The signals of `text`, with these stop words.
+    pub fn stats_with(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> TextStats {
         let mut stats = TextStats { n_bytes: text.len() as u64, ..TextStats::default() };
-        characters(text, &mut stats);
-        self.words_and_sentences(text, &mut stats);
+        let (totals, spaces, sentences) = self.walk(text);
+        stats.n_chars = totals.chars + spaces.chars;
+        stats.n_sentences = sentences;
+        from_totals(&totals, &spaces, &mut stats);
+        self.occurrences.read(&self.words, &self.vocabulary, &mut stats);
+        let found = self.occurrences.of(&self.vocabulary, stop_words).filter(|&count| count > 0);
+        stats.stop_words = found.count() as u64;
         self.repetition(text, &mut stats);
-        self.line_shapes(text, &mut stats);
+        self.lines(text, &spaces, &mut stats);
+        stats.lorem_ipsum = if totals.ipsum == 0 { 0 } else { count_lorem_ipsum(text) };
         stats
     }
 
-    fn words_and_sentences(&mut self, text: &str, stats: &mut TextStats) {
-        self.words.clear();
-        let mut sentences = SentenceCounter::default();
-        let (mut word_chars, mut alphabetic, mut stop_words) = (0, 0, 0u8);
-        for_each_token(text, |token| {
-            sentences.push(token);
-            if token.starts_with(is_space) {
-                return;
+    /// Reads every run; leaves the words in `self.words`.
+    fn walk(&mut self, text: &str) -> (Totals, Spaces, u64) {
+        let Self { vocabulary, words, .. } = self;
+        vocabulary.reset(text.len());
+        words.clear(text.len());
+        let mut splitter = Splitter::default();
+        let (mut spaces, mut sentences, mut adder) =
+            (Spaces::default(), RunSentences::default(), Adder::default());
+        let (mut at, mut end_of_words) = (0, 0);
+        while at < text.len() {
+            let end = end_of_run(text, at);
+            let run = text.get(at..end).unwrap_or_default();
+            let start_of_words = end_of_words;
+            let mut each = |number, length| {
+                end_of_words += length;
+                words.numbers.push(number);
+                words.starts.push(end_of_words);
+            };
+            if run.len() > KEY_BYTES {
+                let (totals, steps) = vocabulary.long_run(run, &mut splitter, each);
+                words.copy(start_of_words, run);
+                adder.add_large(&totals);
+                sentences.push(&steps);
+            } else if !run.is_empty() {
+                let key = Key::of(text.as_bytes(), at, end);
+                let found = vocabulary.run(run, &key, &mut splitter, &mut each);
+                adder.add(&found.counts);
+                sentences.push(&found.steps);
+                words.write(start_of_words, &key);
             }
-            let chars = count_chars(token);
-            self.words.push(token, chars);
-            stats.n_words_and_marks += 1;
-            alphabetic += u64::from(token.chars().any(is_letter));
-            if token.chars().any(|c| !is_symbol(c)) {
-                stats.n_words += 1;
-                word_chars += chars;
+            at = end;
+            if at < text.len() {
+                let (end, breaks) = spaces.read(text, at);
+                sentences.end_line(breaks);
+                at = end;
             }
-            if let Some(found) = STOP_WORDS.iter().position(|&word| word == token) {
-                stop_words |= 1 << found;
-            }
-        });
-        stats.n_sentences = sentences.count();
-        stats.stop_words = u64::from(stop_words.count_ones());
-        stats.mean_word_chars = ratio(word_chars, stats.n_words);
-        stats.alphabetic_word_ratio = ratio(alphabetic, stats.n_words_and_marks);
-        let ellipses = text.matches("...").count() + text.matches('…').count();
-        stats.ellipsis_per_word = ratio(ellipses as u64, stats.n_words_and_marks);
-        stats.hash_per_word = ratio(count_byte(text, b'#'), stats.n_words_and_marks);
-        stats.newline_per_word = ratio(count_byte(text, b'\n'), stats.n_words_and_marks);
-        let counts = self.words.word_counts(&mut self.tally);
-        stats.unique_word_ratio = ratio(counts.len() as u64, stats.n_words_and_marks);
-        stats.word_entropy = entropy(&counts, stats.n_words_and_marks);
+        }
+        (adder.finish(), spaces, sentences.sentences)
     }
 
     fn repetition(&mut self, text: &str, stats: &mut TextStats) {
         let chars = stats.n_chars;
-        let paragraphs = self.duplicates(split_at_runs(strip(text), 2));
-        stats.n_paragraphs = if strip(text).is_empty() { 0 } else { paragraphs.pieces };
+        let ascii = stats.n_chars == stats.n_bytes;
+        let stripped = strip(text);
+        let mut paragraphs = Duplicates { pieces: 1, ..Duplicates::default() };
+        if memchr::memmem::find(stripped.as_bytes(), b"\n\n").is_some() {
+            paragraphs = self.duplicates(split_at_runs(stripped, 2));
+        }
+        stats.n_paragraphs = if stripped.is_empty() { 0 } else { paragraphs.pieces };
         stats.duplicate_paragraph_ratio = ratio(paragraphs.repeated, paragraphs.pieces);
         stats.duplicate_paragraph_char_ratio = ratio(paragraphs.repeated_chars, chars);
-        let lines = self.duplicates(split_at_runs(text, 1));
-        stats.duplicate_line_ratio = ratio(lines.repeated, lines.pieces);
-        stats.duplicate_line_char_ratio = ratio(lines.repeated_chars, chars);
 
-        let tally = &mut self.tally;
-        let mut top = |n| ratio(self.words.top_ngram_chars(n, tally), chars);
-        stats.top_2gram_char_ratio = top(2);
-        stats.top_3gram_char_ratio = top(3);
-        stats.top_4gram_char_ratio = top(4);
-        let seen = &mut self.seen;
-        let mut duplicate = |n| ratio(self.words.duplicate_ngram_chars(n, seen), chars);
-        stats.duplicate_5gram_char_ratio = duplicate(5);
-        stats.duplicate_6gram_char_ratio = duplicate(6);
-        stats.duplicate_7gram_char_ratio = duplicate(7);
-        stats.duplicate_8gram_char_ratio = duplicate(8);
-        stats.duplicate_9gram_char_ratio = duplicate(9);
-        stats.duplicate_10gram_char_ratio = duplicate(10);
+        let [two, three, four] = self.repeats.top(&self.words, ascii).map(|top| ratio(top, chars));
+        stats.top_2gram_char_ratio = two;
+        stats.top_3gram_char_ratio = three;
+        stats.top_4gram_char_ratio = four;
+        let duplicate = self.repeats.duplicates(&self.words, ascii).map(|repeated| ratio(repeated, chars));
+        [
+            stats.duplicate_5gram_char_ratio,
+            stats.duplicate_6gram_char_ratio,
+            stats.duplicate_7gram_char_ratio,
+            stats.duplicate_8gram_char_ratio,
+            stats.duplicate_9gram_char_ratio,
+            stats.duplicate_10gram_char_ratio,
+        ] = duplicate;
     }
 
-    fn line_shapes(&mut self, text: &str, stats: &mut TextStats) {
-        let (mut lines, mut bullets, mut ellipses) = (0, 0, 0);
-        for line in split_lines(text) {
-            let line = strip(line);
-            lines += 1;
-            bullets += u64::from(line.starts_with(['•', '-']));
-            ellipses += u64::from(line.ends_with("...") || line.ends_with('…'));
-        }
-        stats.bullet_line_ratio = ratio(bullets, lines);
-        stats.ellipsis_line_ratio = ratio(ellipses, lines);
-
-        let filled = || text.split('\n').filter(|line| !strip(line).is_empty());
+    /// Signals of lines: as Gopher cuts them (between runs of line feeds), as Python's `splitlines` does, and as
+    /// FineWeb does (at line feeds, without blank ones).
+    fn lines(&mut self, text: &str, spaces: &Spaces, stats: &mut TextStats) {
+        let mut shapes = Shapes::default();
+        let (mut found, mut filled_chars) = (Duplicates::default(), 0);
         let (mut ended, mut short) = (0, 0);
-        for line in filled() {
+        self.tally.reset(spaces.newlines as usize + 1);
+        let mut start = 0;
+        let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
+        for end in breaks.chain((!text.ends_with('\n')).then_some(text.len())) {
+            let line = text.get(start..end).unwrap_or_default();
+            start = end + 1;
+            shapes.lines += 1;
+            if line.is_empty() {
+                continue;
+            }
+            let seen = self.tally.add(xxhash_rust::xxh3::xxh3_64(line.as_bytes()), 0) > 0;
+            let repeated_chars = if seen { count_chars(line) } else { 0 };
+            found.pieces += 1;
+            found.repeated += u64::from(seen);
+            found.repeated_chars += repeated_chars;
+            let stripped = strip(line);
+            if stripped.is_empty() {
+                continue;
+            }
+            shapes.count(stripped);
+            filled_chars += repeated_chars;
             stats.n_lines += 1;
-            ended += u64::from(line.ends_with(is_terminal_punctuation));
-            short += u64::from(count_chars(line) <= SHORT_LINE_CHARS);
+            ended += u64::from(ends_sentence(line));
+            short +=
+                u64::from(line.len() <= SHORT_LINE_CHARS * 4 && count_chars(line) <= SHORT_LINE_CHARS as u64);
         }
+        // Between runs of line feeds there are empty pieces at the ends.
+        let ends = u64::from(text.starts_with('\n')) + u64::from(text.ends_with('\n'));
+        found.pieces += if text.is_empty() { 1 } else { ends };
+        found.repeated += u64::from(ends == 2);
+        if text.is_empty() {
+            shapes = Shapes::default();
+        }
+        if spaces.other_breaks > 0 {
+            shapes = Shapes::default();
+            for line in split_lines(text) {
+                shapes.lines += 1;
+                shapes.count(strip(line));
+            }
+        }
+        stats.duplicate_line_ratio = ratio(found.repeated, found.pieces);
+        stats.duplicate_line_char_ratio = ratio(found.repeated_chars, stats.n_chars);
+        stats.bullet_line_ratio = ratio(shapes.bullets, shapes.lines);
+        stats.ellipsis_line_ratio = ratio(shapes.ellipses, shapes.lines);
         stats.terminal_punctuation_line_ratio = ratio(ended, stats.n_lines);
         stats.short_line_ratio = ratio(short, stats.n_lines);
-        let repeated = self.duplicates(filled()).repeated_chars;
-        stats.repeated_line_char_ratio = ratio(repeated, stats.n_chars - count_byte(text, b'\n'));
-        stats.lorem_ipsum = count_lorem_ipsum(text);
-        stats.curly_brackets = count_byte(text, b'{');
+        stats.repeated_line_char_ratio = ratio(filled_chars, stats.n_chars - spaces.newlines);
     }
 
-    /// Which pieces were seen before. Pieces are compared by a keyed 64-bit hash.
+    /// Which pieces were seen before. Pieces are compared by a 64-bit hash.
     fn duplicates<'t>(&mut self, pieces: impl Iterator<Item = &'t str> + Clone) -> Duplicates {
         let mut found = Duplicates::default();
         self.tally.reset(pieces.clone().count());
@@ -137,6 +210,73 @@ impl Measure {
     }
 }
 
+impl Occurrences {
+    /// How often each of these words occurs.
+    fn of(&self, vocabulary: &Vocabulary, words: &[impl AsRef<str>]) -> impl Iterator<Item = u64> {
+        let count = |number: u32| self.counts.get(number as usize).copied().map_or(0, u64::from);
+        words.iter().map(move |word| vocabulary.number(word.as_ref()).map_or(0, count))
+    }
+
+    /// Counts the words of a text and writes what follows from the counts.
+    fn read(&mut self, words: &Words, vocabulary: &Vocabulary, stats: &mut TextStats) {
+        self.distinct.clear();
+        self.counts.clear();
+        self.counts.resize(vocabulary.len(), 0);
+        for &number in &words.numbers {
+            let count = &mut self.counts[number as usize];
+            if *count == 0 {
+                self.distinct.push(number);
+            }
+            *count = count.saturating_add(1);
+        }
+        let total = words.numbers.len() as u64;
+        stats.unique_word_ratio = ratio(self.distinct.len() as u64, total);
+        self.bits.clear();
+        let mut entropy = 0.0;
+        for &number in &self.distinct {
+            let count = self.counts[number as usize];
+            entropy += bits(count, total, &mut self.bits);
+        }
+        // A text of one repeated word gives -0.0, which reads oddly.
+        stats.word_entropy = entropy.max(0.0);
+    }
+}
+
+/// What a word with `count` occurrences among `total` adds to the entropy.
+fn bits(count: u32, total: u64, known: &mut Vec<f64>) -> f64 {
+    const KNOWN: usize = 256;
+    let compute = || {
+        let share = f64::from(count) / total as f64;
+        -share * share.log2()
+    };
+    let place = count as usize;
+    if place >= KNOWN {
+        return compute();
+    }
+    if place >= known.len() {
+        known.resize(place + 1, f64::NAN);
+    }
+    if known[place].is_nan() {
+        known[place] = compute();
+    }
+    known[place]
+}
+
+/// Counts over the lines of `str.splitlines`.
+#[derive(Default)]
+struct Shapes {
+    lines: u64,
+    bullets: u64,
+    ellipses: u64,
+}
+
+impl Shapes {
+    fn count(&mut self, stripped: &str) {
+        self.bullets += u64::from(stripped.starts_with(['•', '-']));
+        self.ellipses += u64::from(stripped.ends_with("...") || stripped.ends_with('…'));
+    }
+}
+
 #[derive(Default)]
 struct Duplicates {
     pieces: u64,
@@ -144,24 +284,24 @@ struct Duplicates {
     repeated_chars: u64,
 }
 
-fn characters(text: &str, stats: &mut TextStats) {
-    let (mut digits, mut upper, mut marks, mut spaces) = (0, 0, 0, 0);
-    for c in text.chars() {
-        stats.n_chars += 1;
-        digits += u64::from(is_decimal(c));
-        upper += u64::from(c.is_uppercase());
-        marks += u64::from(is_web_punctuation(c));
-        spaces += u64::from(is_space(c));
-    }
-    stats.digit_ratio = ratio(digits, stats.n_chars);
-    stats.upper_case_ratio = ratio(upper, stats.n_chars);
-    stats.punctuation_ratio = ratio(marks, stats.n_chars);
-    stats.white_space_ratio = ratio(spaces, stats.n_chars);
+fn from_totals(totals: &Totals, spaces: &Spaces, stats: &mut TextStats) {
+    stats.n_words = totals.words;
+    stats.n_words_and_marks = totals.words_and_marks;
+    stats.mean_word_chars = ratio(totals.word_chars, totals.words);
+    stats.alphabetic_word_ratio = ratio(totals.alphabetic, totals.words_and_marks);
+    stats.ellipsis_per_word = ratio(totals.ellipses, totals.words_and_marks);
+    stats.hash_per_word = ratio(totals.hashes, totals.words_and_marks);
+    stats.newline_per_word = ratio(spaces.newlines, totals.words_and_marks);
+    stats.curly_brackets = totals.curly_brackets;
+    stats.digit_ratio = ratio(totals.digits, stats.n_chars);
+    stats.upper_case_ratio = ratio(totals.upper, stats.n_chars);
+    stats.punctuation_ratio = ratio(totals.marks + spaces.marks, stats.n_chars);
+    stats.white_space_ratio = ratio(spaces.chars, stats.n_chars);
 }
 
 /// Occurrences of "lorem ipsum" in the text in lower case. ASCII case is enough: the only other characters whose
 /// lower case has ASCII letters are the Kelvin sign (k) and the dotted İ (i and a combining dot, which ends a match).
-fn count_lorem_ipsum(text: &str) -> u64 {
+pub(crate) fn count_lorem_ipsum(text: &str) -> u64 {
     const PHRASE: &[u8] = b"lorem ipsum";
     let mut found = 0;
     let mut rest = text.as_bytes();
@@ -174,25 +314,19 @@ fn count_lorem_ipsum(text: &str) -> u64 {
     found
 }
 
-fn count_chars(text: &str) -> u64 {
+fn ends_sentence(line: &str) -> bool {
+    match line.as_bytes().last() {
+        Some(last) if last.is_ascii() => matches!(last, b'.' | b'!' | b'?'),
+        _ => line.ends_with(is_terminal_punctuation),
+    }
+}
+
+pub(crate) fn count_chars(text: &str) -> u64 {
     if text.is_ascii() { text.len() as u64 } else { text.chars().count() as u64 }
 }
 
-fn count_byte(text: &str, wanted: u8) -> u64 {
-    text.bytes().filter(|&byte| byte == wanted).count() as u64
-}
-
-fn ratio(part: u64, whole: u64) -> f64 {
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-fn entropy(counts: &[u32], total: u64) -> f64 {
-    let bits = |&count: &u32| {
-        let share = f64::from(count) / total as f64;
-        -share * share.log2()
-    };
-    // A text of one repeated word gives -0.0, which reads oddly.
-    counts.iter().map(bits).sum::<f64>().max(0.0)
 }
 
 #[cfg(test)]
@@ -251,7 +385,32 @@ mod tests {
         }
     }
 
+    /// Pieces of text that rules look at.
+    const PIECES: &str = "(the|of|ipsum|lorem|Lorem|cat|a|b|ab|bb|A1|[#{.…!?,-]|\\.\\.\\.|don't|e\\.g\\.|x-y|1|11|é|Äöü|あ|あい。|\
+        ъжik|[ \n\r\t\x0b\x1c\u{a0}\u{3000}\u{2028}\u{85}]|  |\n\n|\n\n\n| |\\PC|[a-z]{30,40}|[а-я]{10,20}|\\x00)";
+
+    fn texts() -> impl Strategy<Value = String> {
+        let join = |pieces: Vec<String>| pieces.concat();
+        let words = "[ab]{1,2}|[ab]{4}| |, |\\. |\n|1";
+        prop_oneof![
+            proptest::collection::vec(PIECES, 0..80).prop_map(join),
+            proptest::collection::vec(PIECES, 0..80).prop_map(|pieces| pieces.join(" ")),
+            proptest::collection::vec(words, 0..300).prop_map(|pieces| pieces.join(" ")),
+            proptest::collection::vec("[a-d]{4,6}", 0..300).prop_map(|pieces| pieces.join(" ")),
+            ("[a-d ]{10,200}", 1..40usize, "\\PC{0,20}")
+                .prop_map(|(text, times, more)| text.repeat(times) + &more),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn the_fast_signals_are_the_plain_ones(texts in proptest::collection::vec(texts(), 1..4)) {
+            let mut measure = Measure::default();
+            for text in &texts {
+                prop_assert_eq!(measure.stats(text), crate::oracle::Oracle::default().stats(text), "{:?}", text);
+            }
+        }
+
         #[test]
         fn any_text_has_finite_signals_and_reuse_changes_nothing(texts in proptest::collection::vec("\\PC{0,60}|[ab.\\n ]{0,60}", 3)) {
             let mut measure = Measure::default();

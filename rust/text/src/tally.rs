@@ -60,6 +60,7 @@ impl Tally {
     }
 
     /// Counts of all keys, in the order of their first positions.
+    #[cfg(any(test, feature = "oracle"))]
     pub(crate) fn counts(&self) -> Vec<u32> {
         let mut used: Vec<_> = self.slots.iter().filter(|slot| slot.count > 0).collect();
         used.sort_unstable_by_key(|slot| slot.first);

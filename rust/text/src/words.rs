@@ -1,18 +1,19 @@
 //! Words, as the counters behind published filter thresholds see them.
 //!
 //! Agrees with spaCy's blank English tokenizer (datatrove's `split_into_words`) except in scripts written without
-//! spaces, where spaCy's English leaves whole sentences in one piece and this cuts at Unicode's word boundaries.
+//! spaces, where spaCy's English leaves whole sentences in one piece and this finds words with dictionaries.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use ahash::RandomState;
-use unicode_segmentation::UnicodeSegmentation;
+use icu_segmenter::options::WordBreakInvariantOptions;
+use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
 
 use crate::address::is_address;
 use crate::affixes::{infixes, prefix_length, suffix_length};
 use crate::chars::is_space;
-use crate::specials::ENGLISH;
+use crate::specials::{ENGLISH, Traits};
 
 /// The words and punctuation marks of a text, in order, without white space. Linear in its length.
 pub fn split_words(text: &str) -> Vec<&str> {
@@ -61,16 +62,22 @@ fn end_of_word(text: &str) -> Option<usize> {
 
 /// Scratch space for splitting one run after another.
 #[derive(Default)]
-struct Splitter<'t> {
+pub(crate) struct Splitter<'t> {
     tokens: Vec<&'t str>,
     suffixes: Vec<&'t str>,
 }
 
 impl<'t> Splitter<'t> {
+    /// The words and marks of the last run; together they are the run.
+    pub(crate) fn tokens(&self) -> &[&'t str] {
+        &self.tokens
+    }
+
     /// Leaves the tokens of `run`, which has no white space, in `self.tokens`.
-    fn split(&mut self, run: &'t str) {
-        let letters = run.bytes().all(|b| b.is_ascii_alphabetic());
-        if letters && ENGLISH.get(run).is_none() {
+    pub(crate) fn split(&mut self, run: &'t str) {
+        self.tokens.clear();
+        let letters = run.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if letters == run.len() && ENGLISH.get(run).is_none() {
             self.tokens.push(run);
             return;
         }
@@ -79,8 +86,13 @@ impl<'t> Splitter<'t> {
             merge_specials(run, &mut self.tokens);
         }
         if !run.is_ascii() && self.tokens.iter().any(|token| token.contains(is_unspaced)) {
-            let whole = std::mem::take(&mut self.tokens);
-            self.tokens = whole.into_iter().flat_map(segments).collect();
+            for token in std::mem::take(&mut self.tokens) {
+                if token.contains(is_unspaced) {
+                    segments(token, &mut self.tokens);
+                } else {
+                    self.tokens.push(token);
+                }
+            }
         }
     }
 
@@ -143,6 +155,25 @@ impl<'t> Splitter<'t> {
     }
 }
 
+/// Whether a run of ASCII letters and at most one byte more is a word, perhaps with a mark that is always cut off.
+#[inline]
+pub(crate) fn is_plain(run: &str, letters: usize) -> bool {
+    let (word, mark) = run.split_at(letters.min(run.len()));
+    let cut = match mark.as_bytes() {
+        [] => return letters > 0 && ENGLISH.get(run).is_none(),
+        [b'.'] => word.ends_with(|c: char| c.is_ascii_lowercase()),
+        [mark] => matches!(mark, b',' | b':' | b';' | b'!' | b'?' | b')' | b'"' | b'\''),
+        _ => false,
+    };
+    cut && letters > 0 && ENGLISH.get(word).is_none() && ENGLISH.get(run).is_none()
+}
+
+/// Whether a run is a web or mail address, perhaps with marks around it.
+pub(crate) fn is_web_address(run: &str) -> bool {
+    let marks: &[char] = &['.', ',', ';', ':', '!', '?', '(', ')', '[', ']', '<', '>', '"', '\''];
+    run.contains('.') && is_address(run.trim_matches(marks))
+}
+
 fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     lengths.iter().scan(0, |start, &length| {
         let end = *start + usize::from(length);
@@ -152,24 +183,28 @@ fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     })
 }
 
+type BrokenSpecials = (Traits, HashMap<&'static str, Vec<usize>, RandomState>);
+
 /// How the special strings that contain marks come out when they are not recognised as such: the runs of tokens
-/// to look for afterwards, by the byte lengths of the tokens.
-static BROKEN_SPECIALS: LazyLock<HashMap<&'static str, Vec<usize>, RandomState>> = LazyLock::new(|| {
+/// to look for afterwards, by the byte lengths of the tokens; and their traits.
+static BROKEN_SPECIALS: LazyLock<BrokenSpecials> = LazyLock::new(|| {
     let mut broken = HashMap::with_hasher(RandomState::with_seeds(5, 6, 7, 8));
+    let mut traits = Traits::default();
     for word in LazyLock::force(&ENGLISH).strings() {
         if prefix_length(word) + suffix_length(word) > 0 || infixes(word).next().is_some() {
             let mut splitter = Splitter::default();
             splitter.split_affixes(word, false);
             broken.insert(word, splitter.tokens.iter().map(|token| token.len()).collect());
+            traits.add(word);
         }
     }
-    broken
+    (traits, broken)
 });
 
 /// Puts special strings together again that stand inside a run, e.g. the emoticon in `word:)`.
 /// The longest match wins, then the leftmost.
 fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
-    let broken = &*BROKEN_SPECIALS;
+    let (traits, broken) = &*BROKEN_SPECIALS;
     let mut found: Vec<(usize, usize)> = Vec::new();
     let mut offset = 0;
     for (start, first) in tokens.iter().enumerate() {
@@ -180,7 +215,8 @@ fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
                 break;
             }
             let end = start + more + 2;
-            let pattern = run.get(offset..offset + length).and_then(|text| broken.get(text));
+            let text = run.get(offset..offset + length).filter(|text| traits.may_have(text));
+            let pattern = text.and_then(|text| broken.get(text));
             let lengths = tokens.get(start..end).into_iter().flatten().map(|token| token.len());
             if pattern.is_some_and(|pattern| lengths.eq(pattern.iter().copied())) {
                 found.push((start, end));
@@ -217,17 +253,24 @@ fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
     }
 }
 
-/// A letter of a script written without spaces: Han, Hiragana, Katakana.
-fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+/// A letter of a script written without spaces: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
+pub(crate) fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{e01}'..='\u{e3a}' | '\u{e40}'..='\u{e4e}' | '\u{e81}'..='\u{ece}' | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17d3}' | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
-fn segments(token: &str) -> impl Iterator<Item = &str> {
-    let cut = token.contains(is_unspaced);
-    let whole = (!cut).then_some(token);
-    let parts = cut.then(|| token.split_word_bounds());
-    whole.into_iter().chain(parts.into_iter().flatten())
+/// ICU's dictionaries of Chinese and Japanese, Thai, Lao, Burmese and Khmer; Unicode's rules (UAX 29) for the rest.
+static SEGMENTER: LazyLock<WordSegmenterBorrowed<'static>> =
+    LazyLock::new(|| WordSegmenter::new_dictionary(WordBreakInvariantOptions::default()));
+
+/// The words of a token with letters of such scripts.
+fn segments<'t>(token: &'t str, words: &mut Vec<&'t str>) {
+    let mut start = 0;
+    for end in SEGMENTER.segment_str(token) {
+        words.extend(token.get(start..end).filter(|word| !word.is_empty()));
+        start = end;
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +291,9 @@ mod tests {
             ("$5.50 for 10km at 50%", vec!["$", "5.50", "for", "10", "km", "at", "50", "%"]),
             ("fine:) and (so):", vec!["fine", ":)", "and", "(", "so", "):"]),
             ("a\n\n b", vec!["a", "b"]),
-            ("東京に hello", vec!["東", "京", "に", "hello"]),
+            ("東京に hello", vec!["東京", "に", "hello"]),
+            ("我们喜欢吃苹果。", vec!["我们", "喜欢", "吃", "苹果", "。"]),
+            ("ฉันรักภาษาไทย", vec!["ฉัน", "รัก", "ภาษา", "ไทย"]),
             ("", vec![]),
         ] {
             assert_eq!(split_words(text), expected, "{text:?}");

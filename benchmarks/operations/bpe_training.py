@@ -1,0 +1,78 @@
+"""Learning 32,768 ids from all of the English text, on two cores.
+
+python bpe_training.py DATA --engine curate|gigatoken|tokenizers
+"""
+
+import argparse
+import hashlib
+import json
+import resource
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from bpe_encoding import documents
+
+VOCABULARY = 32_768
+SPECIAL = "<|endoftext|>"
+
+
+def by_curate(texts: list[str]) -> list[bytes]:
+    """Our merges, as joined bytes in order."""
+    import curate as cu
+
+    tokens = cu.Tokenizer.train(texts, VOCABULARY, threads=2).tokens()
+    return [token for token in tokens[257:] if token]
+
+
+def by_gigatoken(texts: list[str]) -> list[bytes]:
+    """Theirs; its input is bytes with a separator."""
+    import gigatoken
+
+    data = SPECIAL.join(texts).encode()
+    _, merges = gigatoken.train_bpe(data, VOCABULARY, [SPECIAL], separator=SPECIAL.encode())
+    return [left + right for left, right in merges]
+
+
+def by_tokenizers(texts: list[str]) -> list[bytes]:
+    """Those of the reference."""
+    import tokenizers
+
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    theirs = tokenizers.Tokenizer(tokenizers.models.BPE())
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=[SPECIAL], initial_alphabet=alphabet, show_progress=False
+    )
+    theirs.train_from_iterator(texts, trainer)
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    byte_of = {chr(byte): byte for byte in printable} | {
+        chr(256 + at): byte for at, byte in enumerate(others)
+    }
+    merges = json.loads(theirs.to_str())["model"]["merges"]
+    return [bytes(byte_of[c] for c in left + right) for left, right in merges]
+
+
+def main() -> None:
+    """Measures and prints one JSON line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--engine", choices=["curate", "gigatoken", "tokenizers"], required=True)
+    arguments = parser.parse_args()
+    texts = documents(arguments.data, "english")
+    size = sum(len(text.encode()) for text in texts) / 1e9
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    learned = {"curate": by_curate, "gigatoken": by_gigatoken, "tokenizers": by_tokenizers}[arguments.engine](
+        texts
+    )
+    seconds = time.perf_counter() - started
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
+    answer = {"merges": len(learned), "digest": hashlib.sha256(b"\n".join(learned)).hexdigest()[:16]}
+    figures = {"training, s": seconds, "memory beyond the input, MB per GB": grown / size}
+    print(json.dumps({"version": version(arguments.engine), "answer": answer, "figures": figures}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Which of two token datasets teaches a small model more: same model, same tokens, same held-out bytes.
+
+Replicate `r` trains both arms from seed `r` on the `r`-th part of each dataset, parts that do not overlap as long as
+the data lasts: the differences between replicates then hold the noise of the sample of data as well as that of the
+seed. Both arms are scored on the same documents, in bits per byte of their text, whatever their tokenizers.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from curate.errors import CurateError
+from curate.io.token_dataset import TokenDataset
+from curate.tokenizer import Tokenizer
+from curate.train.loop import TrainConfig, train
+from curate.train.model import Decoder
+from curate.train.rows import log_probabilities, padded
+
+CANNOT_TELL = "cannot tell"
+DRAWS = 2000
+#: Student's t, 97.5 %, by degrees of freedom
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+NORMAL = 1.96
+LIMIT = (
+    "A tiny model ranks broad quality and mixture effects; knowledge and reasoning are beyond it, and a ranking at "
+    "this size holds for larger models often, not always (Magnusson et al. 2025, DataDecide)."
+)
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found.
+
+    Attributes:
+        verdict: "A", "B" (whose held-out bits per byte are lower) or "cannot tell".
+        bits_per_byte: arm -> held-out set -> mean over replicates; "all" is every document.
+        difference: of A minus B over all documents, bits per byte; below 0, A is better.
+        low, high: 95 % interval of the difference.
+        replicates: difference of each.
+        epochs: arm -> passes over its data, all replicates together; above 1 parts overlap.
+        digests: arm -> content digest of its training split.
+        held_out_bytes: of text, both arms the same.
+        train_tokens: per arm and replicate.
+    """
+
+    verdict: str
+    bits_per_byte: Mapping[str, Mapping[str, float]]
+    difference: float
+    low: float
+    high: float
+    replicates: Sequence[float]
+    epochs: Mapping[str, float]
+    digests: Mapping[str, str]
+    held_out_bytes: int
+    train_tokens: int
+
+    def sentences(self) -> list[str]:
+        """The result in words."""
+        told = [
+            f"{name}: {', '.join(f'{part} {value:.4f}' for part, value in parts.items())} bits per byte"
+            for name, parts in self.bits_per_byte.items()
+        ]
+        told.append(
+            f"A - B: {self.difference:+.4f} bits per byte, 95 % interval {self.low:+.4f} to {self.high:+.4f}, "
+            f"{len(self.replicates)} replicates of {self.train_tokens:,} tokens"
+        )
+        told += [
+            f"{name} repeats data: {epochs:.1f} epochs" for name, epochs in self.epochs.items() if epochs > 1
+        ]
+        better = {"A": "A teaches more", "B": "B teaches more", CANNOT_TELL: CANNOT_TELL}
+        return [*told, f"verdict: {better[self.verdict]}", LIMIT]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**vars(self), "limit": LIMIT}
+
+
+def compare(
+    a: str | Path,
+    b: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    replicates: int = 3,
+    held_out: Mapping[str, Sequence[str]] | None = None,
+    held_out_bytes: int = 200_000,
+    on_step: Callable[[str, dict[str, Any]], None] | None = None,
+) -> Comparison:
+    """Trains the same small model on two token datasets and tells which one teaches it more.
+
+    Args:
+        a: a folder with splits `train` and `valid`, or one finished split.
+        b: the other one.
+        config: model and budget; its seed is the first replicate's. Defaults if None.
+        replicates: at least 2; 3 or more tell effects apart from noise.
+        held_out: set name -> texts that both arms are scored on. None = the texts of both `valid` splits, decoded,
+            the same number of bytes of each.
+        held_out_bytes: of each such split at most.
+        on_step: called with "A" or "B" and the log record of each step.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        OutputError: a damaged dataset.
+        CurateError: fewer than 2 replicates, nothing held out, or too few tokens.
+    """
+    config = config or TrainConfig()
+    if not 2 <= replicates <= len(STUDENT) + 1:
+        raise CurateError(f"{replicates} replicates", hint=f"2 to {len(STUDENT) + 1}")
+    arms = {"A": Path(a), "B": Path(b)}
+    texts = held_out or {name: valid_texts(path, held_out_bytes) for name, path in arms.items()}
+    texts = {name: [text for text in found if text] for name, found in texts.items()}
+    flat = [text for found in texts.values() for text in found]
+    sizes = np.array([len(text.encode()) for text in flat], np.float64)
+    if not flat:
+        raise CurateError("nothing is held out", hint="give held_out texts, or datasets with a valid split")
+    nats = {name: np.empty((replicates, len(flat))) for name in arms}
+    epochs, digests = {}, {}
+    for name, path in arms.items():
+        for replicate in range(replicates):
+            data = _part(path, config, replicate)
+            seeded = replace(config, seed=config.seed + replicate, checkpoint_dir=None)
+            told = None if on_step is None else _named(on_step, name)
+            model = train(data, seeded, told, valid=None).model
+            tokenizer = Tokenizer.from_bytes(data.store.tokenizer_json())
+            nats[name][replicate] = text_nats(model, tokenizer, flat, config.seq_len)
+        digests[name] = data.content_digest
+        epochs[name] = config.steps * config.batch_tokens * replicates / (len(data) * config.seq_len)
+    groups = np.repeat(list(texts), [len(found) for found in texts.values()])
+    difference, low, high, each = interval(nats["A"], nats["B"], sizes, config.seed)
+    told_apart = (high < 0 or low > 0) and len({value > 0 for value in each}) == 1
+    return Comparison(
+        verdict=CANNOT_TELL if not told_apart else "A" if difference < 0 else "B",
+        bits_per_byte={
+            name: {
+                part: float(_bits(table[:, chosen], sizes[chosen]).mean())
+                for part, chosen in (*((g, groups == g) for g in texts), ("all", sizes > 0))
+                if chosen.any()
+            }
+            for name, table in nats.items()
+        },
+        difference=difference,
+        low=low,
+        high=high,
+        replicates=each,
+        epochs=epochs,
+        digests=digests,
+        held_out_bytes=int(sizes.sum()),
+        train_tokens=config.steps * config.batch_tokens,
+    )
+
+
+def interval(a: Scores, b: Scores, sizes: Scores, seed: int = 0) -> tuple[float, float, float, list[float]]:
+    """Difference in bits per byte with a 95 % bootstrap interval over replicates and documents.
+
+    Few replicates resampled vary less than new ones would: the interval is widened around the difference by
+    sqrt(n / (n - 1)) and by the ratio of Student's to the normal quantile.
+
+    Args:
+        a: nats, [replicates, documents].
+        b: the same of the other arm, paired.
+        sizes: bytes of each document.
+        seed: of the resampling.
+
+    Returns:
+        difference, low, high, and the difference of each replicate.
+    """
+    gaps = (a - b) / math.log(2)
+    replicates, documents = gaps.shape
+    random = np.random.default_rng(seed)
+    each = gaps.sum(axis=1) / sizes.sum()
+    difference = float(each.mean())
+    # How often each replicate and each document is drawn.
+    rows = random.multinomial(replicates, np.full(replicates, 1 / replicates), DRAWS) / replicates
+    weights = random.multinomial(documents, np.full(documents, 1 / documents), DRAWS)
+    draws = np.einsum("nd,nd->n", rows @ gaps, weights) / (weights @ sizes)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    wider = math.sqrt(replicates / (replicates - 1)) * STUDENT[replicates - 2] / NORMAL
+    return (
+        difference,
+        difference + wider * min(float(low) - difference, 0.0),
+        difference + wider * max(float(high) - difference, 0.0),
+        each.tolist(),
+    )
+
+
+def text_nats(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], seq_len: int) -> Scores:
+    """Nats of each text under a model, every token predicted once from what precedes it in its window."""
+    first = tokenizer.eos_id if tokenizer.eos_id is not None else 0
+    windows: list[Any] = []
+    owners: list[int] = []
+    for number, ids in enumerate(tokenizer.encode_batch(list(texts))):
+        row = np.concatenate([[first], ids.values.to_numpy()])
+        for start in range(0, max(len(row) - 1, 1), seq_len):
+            windows.append(row[start : start + seq_len + 1])
+            owners.append(number)
+    # Windows of like length together: little padding.
+    order = sorted(range(len(windows)), key=lambda k: len(windows[k]))
+    nats = np.zeros(len(texts))
+    device = model.embedding.weight.device
+    with torch.inference_mode():
+        for at in range(0, len(order), 16):
+            chosen = order[at : at + 16]
+            masks = [np.arange(len(windows[k])) > 0 for k in chosen]
+            batch = padded([windows[k] for k in chosen], masks, device)
+            found = -log_probabilities(model, batch).double().sum(dim=1)
+            for k, value in zip(chosen, found.tolist(), strict=True):
+                nats[owners[k]] += value
+    return nats
+
+
+def valid_texts(folder: Path, limit: int) -> list[str]:
+    """The first documents of the `valid` split as text, up to `limit` bytes."""
+    if not (folder / "valid").is_dir():
+        return []
+    store = TokenDataset(folder / "valid", 1).store
+    tokenizer = Tokenizer.from_bytes(store.tokenizer_json())
+    special = set(tokenizer.special_tokens.values())
+    texts: list[str] = []
+    size = start = 0
+    for length in store.row_lengths().tolist():
+        text = tokenizer.decode([t for t in store.read(start, start + length).tolist() if t not in special])
+        start += length
+        size += len(text.encode())
+        if size > limit and texts:
+            break
+        texts.append(text)
+    return texts
+
+
+def write_result(result: Comparison, path: Path) -> None:
+    """Writes a comparison as JSON."""
+    path.write_text(json.dumps(result.to_json(), indent=2) + "\n")
+
+
+def _part(path: Path, config: TrainConfig, replicate: int) -> TokenDataset:
+    folder = path / "train" if (path / "train").is_dir() else path
+    data = TokenDataset(folder, config.seq_len, seed=config.seed)
+    if not len(data):
+        raise CurateError(f"{folder} has not one sample of {config.seq_len}", hint="a smaller seq_len")
+    data.take(replicate * config.steps * config.batch_tokens // config.seq_len)
+    return data
+
+
+def _named(on_step: Callable[[str, dict[str, Any]], None], name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda record: on_step(name, record)
+
+
+def _bits(nats: Scores, sizes: Scores) -> Scores:
+    return np.asarray(nats.sum(axis=1) / (math.log(2) * sizes.sum()))

@@ -1,0 +1,89 @@
+//! Which pairs of tokens merge, and in which order: one flat table of 64-bit entries.
+
+use crate::huge::Huge;
+
+/// Ids and ranks stay below this, so that two ids and a rank fit one entry.
+pub(crate) const LIMIT: usize = 1 << BITS;
+const BITS: u32 = 21;
+/// Higher than every rank: the pair does not merge.
+pub(crate) const NO_RANK: u32 = LIMIT as u32;
+const EMPTY: u64 = u64::MAX;
+
+/// Open addressing at most half full; an entry is left id, right id, rank.
+#[derive(Clone, Debug)]
+pub(crate) struct Pairs {
+    entries: Huge<u64>,
+    shift: u32,
+}
+
+impl Pairs {
+    /// Of (left, right, rank); where a pair is given twice, the later rank holds.
+    pub(crate) fn new(merges: impl ExactSizeIterator<Item = (u32, u32, u32)>) -> Self {
+        let size = (merges.len() * 2).next_power_of_two().max(64);
+        let mut table = Self { entries: Huge::new(size, EMPTY), shift: 64 - size.trailing_zeros() };
+        for (left, right, rank) in merges {
+            let key = key(left, right);
+            let mut at = table.home(key);
+            let entries = table.entries.as_mut_slice();
+            while entries[at] != EMPTY && entries[at] >> BITS != key {
+                at = (at + 1) % size;
+            }
+            entries[at] = key << BITS | u64::from(rank);
+        }
+        table
+    }
+
+    #[inline]
+    fn home(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    /// Starts fetching the entry of a pair.
+    #[inline]
+    pub(crate) fn prefetch(&self, left: u32, right: u32) {
+        self.entries.prefetch(self.home(key(left, right)));
+    }
+
+    /// The rank of a pair, or [`NO_RANK`].
+    #[inline]
+    pub(crate) fn rank(&self, left: u32, right: u32) -> u32 {
+        let key = key(left, right);
+        let entries = self.entries.as_slice();
+        let last = entries.len() - 1;
+        let mut at = self.home(key);
+        loop {
+            let entry = entries[at & last];
+            if entry >> BITS == key {
+                return entry as u32 & (NO_RANK - 1);
+            }
+            if entry == EMPTY {
+                return NO_RANK;
+            }
+            at += 1;
+        }
+    }
+}
+
+#[inline]
+fn key(left: u32, right: u32) -> u64 {
+    u64::from(left) << BITS | u64::from(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_is_found_and_no_other() {
+        let merges: Vec<_> = (0..5000u32).map(|n| (n % 70, n / 70, n)).collect();
+        let table = Pairs::new(merges.iter().copied());
+        for &(left, right, rank) in &merges {
+            assert_eq!(table.rank(left, right), rank);
+            assert_eq!(table.rank(left + 70, right), NO_RANK);
+        }
+        let highest = LIMIT as u32 - 1;
+        let table = Pairs::new([(highest, highest, 1), (highest, highest, highest)].into_iter());
+        assert_eq!(table.rank(highest, highest), highest);
+        assert_eq!(table.rank(highest, 0), NO_RANK);
+    }
+}

@@ -1,0 +1,172 @@
+//! Binding of `curate-bpe`: counting and training.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_array::Array;
+use arrow_array::builder::{LargeBinaryBuilder, UInt64Builder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use curate_bpe::{Counts, Params, Pattern, Splitter, in_sample, train_sizes};
+use pyo3::prelude::*;
+use pyo3_arrow::PyArray;
+
+use crate::boundary::{for_each_row, large_binaries, large_strings, to_py_error, to_python};
+use crate::bpe::{BpeTokenizer, names, pattern_of, run, with_hint};
+
+/// Texts that a thread counts before it takes more.
+const ROWS: usize = 64;
+
+/// Pre-token counts of a corpus or a part of it.
+#[pyclass(module = "curate._native")]
+pub(crate) struct BpeCounts {
+    pattern: Pattern,
+    /// One for each thread that has counted; together they are the counts.
+    parts: Vec<(Counts, Splitter)>,
+}
+
+impl BpeCounts {
+    /// All counts in the first part.
+    fn gather(&mut self) -> &mut Counts {
+        let (first, others) = self.parts.split_at_mut(1);
+        for (counts, _) in others {
+            first[0].0.merge(counts);
+        }
+        self.parts.truncate(1);
+        &mut self.parts[0].0
+    }
+}
+
+#[pymethods]
+impl BpeCounts {
+    #[new]
+    #[pyo3(signature = (pattern, digits=None))]
+    fn new(pattern: Vec<String>, digits: Option<usize>) -> PyResult<Self> {
+        let pattern = pattern_of(&pattern).map_err(with_hint)?;
+        let pattern = digits.map_or(Ok(pattern.clone()), |digits| pattern.with_digits(digits));
+        Ok(Self { pattern: pattern.map_err(with_hint)?, parts: vec![(Counts::new(), Splitter::default())] })
+    }
+
+    #[getter]
+    fn pattern(&self) -> Vec<String> {
+        names(&self.pattern)
+    }
+
+    /// Counts the pieces of every text; null counts as empty. With `ids`, only of the share of documents
+    /// that the hash of the id selects.
+    #[pyo3(signature = (texts, ids=None, share=1.0, threads=1))]
+    fn count(
+        &mut self,
+        py: Python<'_>,
+        texts: PyArray,
+        ids: Option<PyArray>,
+        share: f64,
+        threads: usize,
+    ) -> PyResult<()> {
+        let texts = large_strings(texts)?;
+        let ids = ids.map(large_strings).transpose()?;
+        if ids.as_ref().is_some_and(|ids| ids.len() != texts.len()) {
+            return Err(to_py_error("expected one id per text"));
+        }
+        let threads = threads.clamp(1, texts.len().max(1));
+        self.parts.resize_with(self.parts.len().max(threads), Default::default);
+        let pattern = &self.pattern;
+        let row = |(counts, splitter): &mut (Counts, Splitter), row: usize| {
+            // The value of a null is the empty string.
+            let chosen = ids.as_ref().is_none_or(|ids| in_sample(ids.value(row), share));
+            if chosen && texts.is_valid(row) {
+                counts.count(splitter, pattern, texts.value(row))
+            } else {
+                Ok(())
+            }
+        };
+        if threads == 1 {
+            let part = &mut self.parts[0];
+            return for_each_row(py, texts.len(), |number| row(part, number));
+        }
+        // Rows are handed out as threads get free; which thread counts a row does not matter.
+        let next = AtomicUsize::new(0);
+        let work = |part: &mut (Counts, Splitter)| loop {
+            let start = next.fetch_add(ROWS, Ordering::Relaxed);
+            if start >= texts.len() {
+                return Ok(());
+            }
+            (start..texts.len().min(start + ROWS)).try_for_each(|number| row(part, number))?;
+        };
+        let parts = &mut self.parts[..threads];
+        run(py, || {
+            std::thread::scope(|scope| {
+                let started: Vec<_> = parts.iter_mut().map(|part| scope.spawn(|| work(part))).collect();
+                started.into_iter().try_for_each(|thread| match thread.join() {
+                    Ok(done) => done,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+            })
+        })?;
+        py.check_signals()
+    }
+
+    /// Adds counts made elsewhere with the same pattern.
+    fn add(&mut self, py: Python<'_>, pieces: PyArray, counts: PyArray) -> PyResult<()> {
+        let pieces = large_binaries(pieces)?;
+        let (counts, _field) = counts.into_inner();
+        let counts = counts.as_primitive_opt::<UInt64Type>().filter(|counts| counts.len() == pieces.len());
+        let counts = counts.ok_or_else(|| to_py_error("expected one uint64 count per piece"))?;
+        if pieces.null_count() + counts.null_count() > 0 {
+            return Err(to_py_error("pieces and counts cannot be null"));
+        }
+        let inner = &mut self.parts[0].0;
+        for_each_row(py, pieces.len(), |row| {
+            inner.add(pieces.value(row), counts.value(row));
+            Ok::<_, Infallible>(())
+        })
+    }
+
+    /// Pieces (large_binary, sorted) and counts (uint64). Adds up what threads counted first.
+    #[allow(clippy::wrong_self_convention)]
+    fn to_arrays(&mut self, py: Python<'_>) -> PyResult<(PyArray, PyArray)> {
+        let (pieces, counts) = run(py, || {
+            let (mut pieces, mut counts) = (LargeBinaryBuilder::new(), UInt64Builder::new());
+            for (piece, count) in self.gather().sorted() {
+                pieces.append_value(piece);
+                counts.append_value(count);
+            }
+            Ok((pieces.finish(), counts.finish()))
+        })?;
+        Ok((to_python(Arc::new(pieces)), to_python(Arc::new(counts))))
+    }
+
+    /// Bytes of all pieces, each as often as it was counted.
+    fn bytes(&mut self) -> u128 {
+        self.gather().bytes()
+    }
+
+    /// Adds the counts of `other`, each times `by` / `of`, rounded, at least 1.
+    fn add_scaled(&mut self, other: &mut Self, by: u64, of: u64) {
+        let mut scaled = other.gather().clone();
+        if by != of {
+            scaled.scale(by, of);
+        }
+        self.parts[0].0.merge(&scaled);
+    }
+
+    /// One tokenizer for each of `vocab_sizes`, out of one run.
+    fn train(
+        &mut self,
+        py: Python<'_>,
+        vocab_sizes: Vec<usize>,
+        special_tokens: Vec<String>,
+        min_frequency: u64,
+        max_token_length: Option<usize>,
+    ) -> PyResult<Vec<BpeTokenizer>> {
+        let params = Params { vocab_size: 0, special_tokens, min_frequency, max_token_length };
+        let pattern = self.pattern.clone();
+        let found = run(py, || train_sizes(self.gather(), &pattern, &params, &vocab_sizes))?;
+        Ok(found.into_iter().map(BpeTokenizer::new).collect())
+    }
+
+    fn __len__(&mut self) -> usize {
+        self.gather().len()
+    }
+}

@@ -1,0 +1,268 @@
+//! Repetition of word n-grams, measured in characters, without counting what cannot be repeated.
+//!
+//! Small tables of counters, one pass each, give an upper bound of how often any n-gram (or any stretch of 16 bytes)
+//! occurs. Only the few that could matter are then counted exactly.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::runs::{Key, fold, load};
+use crate::tally::{Seen, Tally};
+
+/// Counters of n-grams fit the second-level cache, and their places 16 bits.
+const MOST_COUNTERS: usize = 1 << 16;
+/// Counters of stretches do with less than a byte each.
+const MOST_FLAGS: usize = 1 << 20;
+
+const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
+
+/// The words of one text: their numbers, and their bytes one after another.
+#[derive(Default)]
+pub(crate) struct Words {
+    pub(crate) numbers: Vec<u32>,
+    /// Where each word starts in `bytes`, and the end of the last one.
+    pub(crate) starts: Vec<usize>,
+    /// The text without white space, and at least 64 bytes of anything behind it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Words {
+    /// Forgets all words and makes room for those of a text of `length` bytes.
+    pub(crate) fn clear(&mut self, length: usize) {
+        self.numbers.clear();
+        self.starts.clear();
+        self.starts.push(0);
+        // What an earlier text left is overwritten or never read.
+        if self.bytes.len() < length + 64 {
+            self.bytes.resize(length + 64, 0);
+        }
+    }
+
+    /// Puts the bytes of a run at `start` of `self.bytes`.
+    #[inline]
+    pub(crate) fn write(&mut self, start: usize, run: &Key) {
+        if let Some(place) = self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            run.write(place);
+        }
+    }
+
+    /// `write` for a run of any length.
+    pub(crate) fn copy(&mut self, start: usize, run: &str) {
+        if let Some(place) = self.bytes.get_mut(start..start + run.len()) {
+            place.copy_from_slice(run.as_bytes());
+        }
+    }
+
+    fn places(&self, n: usize) -> usize {
+        (self.numbers.len() + 1).saturating_sub(n)
+    }
+
+    fn chars(&self, from: usize, to: usize, ascii: bool) -> u64 {
+        let (start, end) = (self.starts[from], self.starts[to]);
+        if ascii {
+            return (end - start) as u64;
+        }
+        let stretch = self.bytes.get(start..end).unwrap_or_default();
+        stretch.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u64
+    }
+}
+
+/// Tables, reused from text to text.
+#[derive(Default)]
+pub(crate) struct Repeats {
+    counters: Vec<u16>,
+    flags: Vec<u8>,
+    /// Where an n-gram starts that could matter.
+    places: Vec<u32>,
+    /// The counter or flag of each.
+    slots: Vec<u32>,
+    likely: Vec<u32>,
+    tally: Tally,
+    seen: Seen,
+}
+
+impl Repeats {
+    /// Characters of the most frequent 2-, 3- and 4-gram, words joined by a space, times its occurrences; the earliest
+    /// among equally frequent ones; 0 without n-grams.
+    pub(crate) fn top(&mut self, words: &Words, ascii: bool) -> [u64; 3] {
+        self.places.clear();
+        self.places.extend(0..words.places(2) as u32);
+        [self.top_of::<2>(words, ascii), self.top_of::<3>(words, ascii), self.top_of::<4>(words, ascii)]
+    }
+
+    /// `top` for one `N`. `places` holds every n-gram that may be repeated, and
+    /// after this every longer one: those in which both shorter ones are repeated.
+    fn top_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
+        if words.places(N) == 0 {
+            return 0;
+        }
+        let size = (2 * self.places.len()).next_power_of_two().clamp(256, MOST_COUNTERS);
+        let shift = 64 - size.trailing_zeros();
+        self.counters.clear();
+        self.counters.resize(size, 0);
+        self.slots.clear();
+        let counters = &mut self.counters;
+        let gram = |place: u32| {
+            let words = words.numbers.get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
+            key(words.unwrap_or(&[0; N]))
+        };
+        let mut limit = 0;
+        self.slots.extend(self.places.iter().map(|&place| {
+            let slot = slot(gram(place), shift);
+            let count = counters[slot].saturating_add(1);
+            counters[slot] = count;
+            limit = limit.max(count);
+            slot as u32
+        }));
+        let mut top = (1, 0);
+        // Every n-gram with `limit` occurrences is likely, so a best one with as many is the best of all.
+        while limit > 1 {
+            let likely = self.places.iter().zip(&self.slots);
+            let likely = likely.filter(|&(_, &slot)| self.counters[slot as usize] >= limit);
+            self.likely.clear();
+            self.likely.extend(likely.map(|(&place, _)| place));
+            self.tally.reset(self.likely.len());
+            for &place in &self.likely {
+                self.tally.add(gram(place), place as usize);
+            }
+            let best = self.tally.top().unwrap_or((1, 0));
+            if best.0 >= u32::from(limit) {
+                top = best;
+                break;
+            }
+            limit = u16::try_from(best.0.max(2)).unwrap_or(u16::MAX).min(limit - 1);
+        }
+        let mut kept = 0;
+        for next in 1..self.places.len() {
+            let repeated = |at: usize| self.counters[self.slots[at] as usize] > 1;
+            let place = self.places[next - 1];
+            let keep = repeated(next - 1) && repeated(next) && self.places[next] == place + 1;
+            self.places[kept] = place;
+            kept += usize::from(keep);
+        }
+        self.places.truncate(kept);
+        let (count, first) = top;
+        u64::from(count) * (words.chars(first, first + N, ascii) + N as u64 - 1)
+    }
+
+    /// Characters of the 5- to 10-grams whose concatenation occurred before; a duplicate is skipped as a whole, so that
+    /// none of its words counts twice.
+    pub(crate) fn duplicates(&mut self, words: &Words, ascii: bool) -> [u64; 6] {
+        self.places.clear();
+        self.places.extend(0..words.places(5) as u32);
+        self.keep_repeated::<5, 12>(words);
+        let five = self.duplicates_of::<5>(words, ascii);
+        self.keep_repeated::<6, 20>(words);
+        let six = self.duplicates_of::<6>(words, ascii);
+        self.keep_repeated::<7, 24>(words);
+        let seven = self.duplicates_of::<7>(words, ascii);
+        let eight = self.duplicates_of::<8>(words, ascii);
+        self.keep_repeated::<9, 32>(words);
+        let nine = self.duplicates_of::<9>(words, ascii);
+        let ten = self.duplicates_of::<10>(words, ascii);
+        [five, six, seven, eight, nine, ten]
+    }
+
+    /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
+    /// `STRETCH` bytes do, and those too short to tell.
+    fn keep_repeated<const N: usize, const STRETCH: usize>(&mut self, words: &Words) {
+        let last = words.places(N);
+        self.places.truncate(self.places.partition_point(|&place| (place as usize) < last));
+        let size = (8 * self.places.len()).next_power_of_two().clamp(1024, MOST_FLAGS);
+        let shift = 64 - size.trailing_zeros();
+        self.flags.clear();
+        self.flags.resize(size, 0);
+        self.slots.clear();
+        let flags = &mut self.flags;
+        self.slots.extend(self.places.iter().map(|&place| {
+            let (start, end) = (words.starts[place as usize], words.starts[place as usize + N]);
+            if end - start < STRETCH {
+                return u32::MAX;
+            }
+            let slot = stretch_slot::<STRETCH>(words, start, shift);
+            flags[slot] = flags[slot].saturating_add(1);
+            slot as u32
+        }));
+        let mut kept = 0;
+        for at in 0..self.places.len() {
+            let keep = flags.get(self.slots[at] as usize).is_none_or(|&count| count > 1);
+            self.places[kept] = self.places[at];
+            kept += usize::from(keep);
+        }
+        self.places.truncate(kept);
+    }
+
+    fn duplicates_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
+        if self.places.is_empty() {
+            return 0;
+        }
+        let places = words.places(N);
+        self.seen.reset(self.places.len());
+        let (mut next, mut repeated) = (0, 0);
+        for &place in &self.places {
+            let place = place as usize;
+            if place < next {
+                continue;
+            }
+            if place >= places {
+                break;
+            }
+            let (start, end) = (words.starts[place], words.starts[place + N]);
+            if self.seen.add(stretch_key(words, start, end) >> 1) {
+                repeated += words.chars(place, place + N, ascii);
+                next = place + N;
+            }
+        }
+        repeated
+    }
+}
+
+/// A counter for the first `STRETCH` bytes from `start`.
+#[inline]
+fn stretch_slot<const STRETCH: usize>(words: &Words, start: usize, shift: u32) -> usize {
+    let bytes: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+    let eight = |skip: usize| load(bytes, skip);
+    let mut mixed = fold(eight(0) ^ FACTORS[0], eight(STRETCH.min(16) - 8) ^ FACTORS[1]);
+    if STRETCH > 16 {
+        mixed = fold(mixed ^ FACTORS[2], eight(STRETCH.min(24) - 8) ^ FACTORS[0]);
+    }
+    if STRETCH > 24 {
+        mixed = fold(mixed ^ FACTORS[1], eight(STRETCH - 8) ^ FACTORS[2]);
+    }
+    (mixed.wrapping_mul(FACTORS[0]) >> shift) as usize
+}
+
+/// A 64-bit hash of the bytes from `start` to `end`.
+#[inline]
+fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
+    let length = end - start;
+    if !(16..=64).contains(&length) {
+        return xxh3_64(words.bytes.get(start..end).unwrap_or_default());
+    }
+    let head: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+    let tail: &[u8; 16] = words.bytes.get(end - 16..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
+    // The length is spread over all bits, lest it make up for a difference of the first byte.
+    let seed = (length as u64).wrapping_mul(FACTORS[0]);
+    let mut key = fold(load(head, 0) ^ seed, load(head, 8) ^ FACTORS[1]);
+    key = key.rotate_left(17) ^ fold(load(tail, 0) ^ FACTORS[2], load(tail, 8) ^ FACTORS[0]);
+    if length > 32 {
+        let before = |skip: usize| load(&words.bytes, end - skip);
+        key = key.rotate_left(17) ^ fold(load(head, 16) ^ FACTORS[1], load(head, 24) ^ FACTORS[2]);
+        key = key.rotate_left(17) ^ fold(before(32) ^ FACTORS[0], before(24) ^ FACTORS[1]);
+    }
+    key
+}
+
+/// The key of 2, 3 or 4 words.
+#[inline]
+fn key<const N: usize>(gram: &[u32; N]) -> u64 {
+    let [a, b, ref more @ ..] = gram[..] else { return 0 };
+    let pair = u64::from(a) << 32 | u64::from(b);
+    more.iter().fold(pair, |key, &next| {
+        (key.wrapping_mul(FACTORS[0]).rotate_left(29) ^ u64::from(next)).wrapping_mul(FACTORS[1])
+    })
+}
+
+#[inline]
+fn slot(key: u64, shift: u32) -> usize {
+    (key.wrapping_mul(FACTORS[0]) >> shift) as usize
+}

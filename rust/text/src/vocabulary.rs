@@ -1,0 +1,345 @@
+//! The runs of a text (what stands between white space), each described once.
+//!
+//! How a run splits into words, and every count over its characters, depends on the run alone. Texts repeat most of
+//! their runs, so each is looked at closely once, and after that found by its bytes.
+
+use crate::chars::{Class, Classes};
+use crate::runs::{Interner, Key};
+use crate::sentences::Steps;
+use crate::words::{Splitter, is_plain};
+
+/// Everything that a run adds to a text's counts.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Run {
+    /// Place of its words in the vocabulary's list, if there is more than one; the only one has the run's number.
+    first: u32,
+    /// How many words; 0 = not described yet.
+    words: u32,
+    /// What it does to the count of sentences.
+    pub(crate) steps: Steps,
+    /// The counts, of which a run has few.
+    pub(crate) counts: Counts,
+}
+
+macro_rules! counts {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Counts over runs. In a run each fits a byte, so that eight are added at a time.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Totals { $($(#[doc = $doc])* pub(crate) $name: u64,)* }
+
+        impl Totals {
+            const COUNTS: usize = [$(stringify!($name)),*].len();
+
+            fn array(&self) -> [u64; Self::COUNTS] {
+                [$(self.$name),*]
+            }
+
+            fn places(&mut self) -> [&mut u64; Self::COUNTS] {
+                [$(&mut self.$name),*]
+            }
+        }
+    };
+}
+
+counts! {
+    /// Characters.
+    chars,
+    /// Decimal digits.
+    digits,
+    /// Upper-case letters.
+    upper,
+    /// Punctuation and control characters.
+    marks,
+    /// `#` characters.
+    hashes,
+    /// `{` characters.
+    curly_brackets,
+    /// `...` and `…`.
+    ellipses,
+    /// Occurrences of "ipsum" at the start of a run.
+    ipsum,
+    /// Words and marks.
+    words_and_marks,
+    /// Words that are more than marks.
+    words,
+    /// Characters of those.
+    word_chars,
+    /// Words with a letter.
+    alphabetic,
+}
+
+impl Totals {
+    /// The counts of one run.
+    fn packed(&self) -> Counts {
+        let mut packed = Counts::default();
+        for (place, count) in self.array().into_iter().enumerate() {
+            packed[place / 8] |= count << (8 * (place % 8));
+        }
+        packed
+    }
+}
+
+/// 64-bit groups of eight counts.
+const GROUPS: usize = Totals::COUNTS.div_ceil(8);
+
+/// Counts of one run, a byte each.
+pub(crate) type Counts = [u64; GROUPS];
+
+/// Adds up counts of runs: pairs of 16-bit lanes that are emptied before they can overflow.
+#[derive(Default)]
+pub(crate) struct Adder {
+    lanes: [[u64; 2]; GROUPS],
+    pending: u32,
+    pub(crate) totals: Totals,
+}
+
+impl Adder {
+    /// A count of a run is at most 255, so 257 runs fit a lane.
+    const FULL: u32 = 257;
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+
+    #[inline]
+    pub(crate) fn add(&mut self, counts: &Counts) {
+        for (lanes, &group) in self.lanes.iter_mut().zip(counts) {
+            lanes[0] += group & Self::EVEN;
+            lanes[1] += (group >> 8) & Self::EVEN;
+        }
+        self.pending += 1;
+        if self.pending == Self::FULL {
+            self.empty();
+        }
+    }
+
+    pub(crate) fn add_large(&mut self, counts: &Totals) {
+        for (total, more) in self.totals.places().into_iter().zip(counts.array()) {
+            *total += more;
+        }
+    }
+
+    /// The sums of everything added.
+    pub(crate) fn finish(&mut self) -> Totals {
+        self.empty();
+        self.totals
+    }
+
+    fn empty(&mut self) {
+        let lanes = std::mem::take(&mut self.lanes);
+        for (place, total) in self.totals.places().into_iter().enumerate() {
+            let lane = lanes[place / 8][place % 2];
+            *total += (lane >> (16 * (place % 8 / 2))) & 0xffff;
+        }
+        self.pending = 0;
+    }
+}
+
+/// The runs and words of one text.
+#[derive(Default)]
+pub(crate) struct Vocabulary {
+    classes: Classes,
+    numbers: Interner,
+    /// By number.
+    runs: Vec<Run>,
+    /// Number and bytes of the words of runs with several.
+    words: Vec<(u32, u32)>,
+}
+
+impl Vocabulary {
+    /// Forgets everything and makes room for a text of `length` bytes.
+    pub(crate) fn reset(&mut self, length: usize) {
+        // Growing costs less than clearing what is not needed.
+        self.numbers.reset(length / 32);
+        self.runs.clear();
+        self.words.clear();
+    }
+
+    /// How many numbers of words are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// The number of a word, if it has one.
+    pub(crate) fn number(&self, word: &str) -> Option<u32> {
+        self.numbers.find(&Key::of(word.as_bytes(), 0, word.len()))
+    }
+
+    /// The run that has `key`; calls `each` with number and bytes of its words.
+    #[inline]
+    pub(crate) fn run<'t>(
+        &mut self,
+        run: &'t str,
+        key: &Key,
+        splitter: &mut Splitter<'t>,
+        mut each: impl FnMut(u32, usize),
+    ) -> &Run {
+        let number = self.numbers.intern(key);
+        if self.runs.get(number as usize).is_none_or(|run| run.words == 0) {
+            self.describe(run, number, key, splitter);
+        }
+        let found = &self.runs[number as usize];
+        if found.words == 1 {
+            each(number, run.len());
+        } else {
+            let first = found.first as usize;
+            for &(number, length) in &self.words[first..first + found.words as usize] {
+                each(number, length as usize);
+            }
+        }
+        found
+    }
+
+    fn describe<'t>(&mut self, text: &'t str, number: u32, key: &Key, splitter: &mut Splitter<'t>) {
+        let mut run = Run { first: self.words.len() as u32, ..Run::default() };
+        if let Some((letters, upper)) = key.letters().filter(|&(letters, _)| is_plain(text, letters as usize))
+        {
+            self.describe_plain(text, letters, upper, &mut run);
+            self.runs.resize(self.numbers.len(), Run::default());
+            self.runs[number as usize] = run;
+            return;
+        }
+        splitter.split(text);
+        let (totals, steps) = look(self.classes, text, splitter.tokens());
+        run.counts = totals.packed();
+        run.steps = steps;
+        run.words = totals.words_and_marks as u32;
+        if run.words > 1 {
+            for word in splitter.tokens() {
+                let number = self.numbers.intern(&Key::of(word.as_bytes(), 0, word.len()));
+                self.words.push((number, word.len() as u32));
+            }
+        }
+        self.runs.resize(self.numbers.len(), Run::default());
+        self.runs[number as usize] = run;
+    }
+
+    /// `describe` for letters and perhaps one mark, which is all that most runs are.
+    fn describe_plain(&mut self, text: &str, letters: u64, upper: u64, run: &mut Run) {
+        let mark = text.as_bytes().get(letters as usize).copied();
+        let marks = u64::from(mark.is_some());
+        let counts = Totals {
+            chars: letters + marks,
+            upper,
+            marks,
+            words_and_marks: 1 + marks,
+            words: 1,
+            word_chars: letters,
+            alphabetic: 1,
+            ipsum: u64::from(starts_with_ipsum(text)),
+            ..Totals::default()
+        };
+        run.counts = counts.packed();
+        run.words = 1 + marks as u32;
+        run.steps = Steps::of_plain(mark.is_some(), matches!(mark, Some(b'.' | b'!' | b'?')));
+        if mark.is_some() {
+            let (start, end) = (letters as usize, text.len());
+            for (start, end) in [(0, start), (start, end)] {
+                let number = self.numbers.intern(&Key::of(text.as_bytes(), start, end));
+                self.words.push((number, (end - start) as u32));
+            }
+        }
+    }
+
+    /// Counts over a run of any length, without remembering it; calls `each` with number and bytes of its words.
+    pub(crate) fn long_run<'t>(
+        &mut self,
+        run: &'t str,
+        splitter: &mut Splitter<'t>,
+        mut each: impl FnMut(u32, usize),
+    ) -> (Totals, Steps) {
+        splitter.split(run);
+        for word in splitter.tokens() {
+            each(self.numbers.intern(&Key::of(word.as_bytes(), 0, word.len())), word.len());
+        }
+        look(self.classes, run, splitter.tokens())
+    }
+}
+
+/// Counts over the characters and words of a run.
+fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Steps) {
+    let (mut totals, mut steps) = (Totals::default(), Steps::default());
+    for word in words {
+        let (mut chars, mut class) = (0, Class::default());
+        for piece in pieces(word) {
+            let mut counts = 0;
+            for c in piece.chars() {
+                let one = classes.of(c);
+                counts += one.counts();
+                class = class.or(one);
+            }
+            let [some, digits, upper, marks, hashes, curly_brackets, ellipses, _] =
+                counts.to_le_bytes().map(u64::from);
+            chars += some;
+            totals.digits += digits;
+            totals.upper += upper;
+            totals.marks += marks;
+            totals.hashes += hashes;
+            totals.curly_brackets += curly_brackets;
+            totals.ellipses += ellipses;
+        }
+        totals.chars += chars;
+        totals.words_and_marks += 1;
+        totals.alphabetic += u64::from(class.has_letter());
+        totals.words += u64::from(class.has_no_symbol());
+        totals.word_chars += if class.has_no_symbol() { chars } else { 0 };
+        steps.push(word, class.is_punctuation());
+    }
+    totals.ellipses += ellipses(run);
+    totals.ipsum = u64::from(starts_with_ipsum(run));
+    (totals, steps)
+}
+
+fn starts_with_ipsum(run: &str) -> bool {
+    run.as_bytes().get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"ipsum"))
+}
+
+/// A word in pieces of which a byte can count the characters.
+fn pieces(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let (piece, more) = rest.split_at(
+            (0..=255.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or_default(),
+        );
+        rest = more;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Occurrences of `...` without overlap.
+fn ellipses(run: &str) -> u64 {
+    let runs = run.as_bytes().chunk_by(|a, b| a == b).filter(|same| same.first() == Some(&b'.'));
+    runs.map(|dots| dots.len() as u64 / 3).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_run_is_described_by_its_parts() {
+        let run = "IPSUM{#1...é…";
+        let mut splitter = Splitter::default();
+        splitter.split(run);
+        let (totals, _) = look(Classes::default(), run, splitter.tokens());
+        assert_eq!(totals.chars, 13);
+        assert_eq!((totals.digits, totals.upper, totals.hashes, totals.curly_brackets), (1, 5, 1, 1));
+        assert_eq!((totals.ellipses, totals.ipsum), (2, 1));
+        assert_eq!(totals.words_and_marks, splitter.tokens().len() as u64);
+    }
+
+    proptest! {
+        #[test]
+        fn adding_in_lanes_is_adding(counts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), Totals::COUNTS), 0..600)) {
+            let mut adder = Adder::default();
+            let mut expected = vec![0u64; Totals::COUNTS];
+            for run in &counts {
+                let mut packed = Counts::default();
+                for (place, &count) in run.iter().enumerate() {
+                    packed[place / 8] |= u64::from(count) << (8 * (place % 8));
+                    expected[place] += u64::from(count);
+                }
+                adder.add(&packed);
+            }
+            prop_assert_eq!(adder.finish().array().to_vec(), expected);
+        }
+    }
+}
