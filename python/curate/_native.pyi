@@ -106,6 +106,11 @@ def extract_html(
         ValueError: an unknown profile or output.
     """
 
+def extract_page(
+    payload: bytes, content_type: str | None, url: str | None, profile_name: str, output: str
+) -> str:
+    """`extract_html` of one page, without the cost of arrays."""
+
 def explain_html(
     payload: bytes, content_type: str | None, url: str | None, profile_name: str
 ) -> list[dict[str, Any]]:

@@ -310,6 +310,9 @@ def extract_text(
         if engine != NATIVE:
             raise PlanError(f"the engine `{engine}` cannot explain itself", hint='take engine="native"')
         return _native.explain_html(page, declared, url, profile)
+    if engine == NATIVE:
+        small = len(page) <= stage.max_html_bytes
+        return _native.extract_page(page, declared, url, profile, output) if small else ""
     batch = pa.record_batch(
         {
             PAYLOAD: pa.array([page], pa.large_binary()),

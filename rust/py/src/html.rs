@@ -131,6 +131,24 @@ fn extract_html(
     to_struct(columns)
 }
 
+/// The main content of one page.
+#[pyfunction]
+fn extract_page(
+    py: Python<'_>,
+    payload: &[u8],
+    content_type: Option<&str>,
+    url: Option<&str>,
+    profile_name: &str,
+    output: &str,
+) -> PyResult<String> {
+    let (profile, format) = (profile(profile_name)?, format(output)?);
+    detached(py, || {
+        let decoded = decode(payload, content_type, url.and_then(top_level_domain).as_deref());
+        let document = Document::parse(&decoded.text, &Limits::default());
+        Ok::<_, Infallible>(Analysis::of(&document).text(profile, format))
+    })
+}
+
 /// What happened to each block of one page, and why.
 #[pyfunction]
 fn explain_html<'py>(
@@ -200,6 +218,7 @@ fn page_declarations(py: Python<'_>, payloads: PyArray, http_headers: PyArray) -
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decode_html, module)?)?;
     module.add_function(wrap_pyfunction!(extract_html, module)?)?;
+    module.add_function(wrap_pyfunction!(extract_page, module)?)?;
     module.add_function(wrap_pyfunction!(explain_html, module)?)?;
     module.add_function(wrap_pyfunction!(page_declarations, module)?)
 }
