@@ -77,6 +77,7 @@ format: $(VENV)/.installed-test  ## Format all sources
 peers: .venvs/datatrove/.installed .venvs/datasets/.installed .venvs/presidio/.installed  ## Environments of outside tools that parity tests and benchmarks run
 
 bench: $(VENV)/.installed-test peers  ## Record the figures (close everything else first)
+	$(BIN)/python -m pip install --quiet --editable '.[train,test,bench]'
 	$(BIN)/python benchmarks/run.py
 
 clean:  ## Remove environments, build products and outputs

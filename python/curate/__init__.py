@@ -1,5 +1,6 @@
 """Data curation and tokenization for language-model pre-training: the public names, and nothing else."""
 
+from curate.budget import budget
 from curate.errors import CurateError, OutputError, PlanError
 from curate.io.documents import read_documents, read_rejects
 from curate.io.exports import export_tokens, import_tokens
@@ -26,16 +27,18 @@ from curate.stages.extract import ExtractText, extract_text, extract_texts
 from curate.stages.language import Language, detect_language
 from curate.stages.near_dedup import NearDedup, minhash_signatures
 from curate.stages.optout import OptOut
-from curate.stages.pii import ScrubPII, find_pii, scrub_pii
+from curate.stages.pii import PIIAudit, ScrubPII, audit_pii, find_pii, scrub_pii
 from curate.stages.quality import C4Lines, Rules, TextStats, sweep, text_stats
-from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
+from curate.stages.rule_tables import C4, DCLM, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
 from curate.stages.tokenize import Tokenize, TrainTokenizer
 from curate.stages.url import UrlFilter, normalize_url, registered_domain
-from curate.tokenizer import Tokenizer
+from curate.stages.word_list import WordList
+from curate.tokenizer import PieceCounts, Tokenizer
 
 __all__ = [
     "C4",
     "CHATML",
+    "DCLM",
     "FINEWEB",
     "GOPHER_QUALITY",
     "GOPHER_REPETITION",
@@ -54,6 +57,8 @@ __all__ = [
     "OptOut",
     "Outcome",
     "OutputError",
+    "PIIAudit",
+    "PieceCounts",
     "Pipeline",
     "PlanError",
     "QualityClassifier",
@@ -73,8 +78,11 @@ __all__ = [
     "Tokenizer",
     "TrainTokenizer",
     "UrlFilter",
+    "WordList",
     "annealing",
     "apply",
+    "audit_pii",
+    "budget",
     "detect_language",
     "export_tokens",
     "extract_text",
