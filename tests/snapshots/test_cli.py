@@ -136,6 +136,7 @@ def test_the_flags_are_frozen() -> None:
         "remove": ["--ids", "folder"],
         "report": ["--parameters", "folder"],
         "run": ["--explain", "--log-json", "--quiet", "--restart", "--workers", "file", "parameters"],
+        "tokenizer": [],
         "train": ["--out", "--steps", "folder"],
         "verify": ["folder"],
     }
