@@ -23,7 +23,7 @@ from curate.stages.chat import CHATML, PLAIN, ChatTemplate, RenderChat, Tokenize
 from curate.stages.classifier import QualityClassifier
 from curate.stages.contamination import Decontaminate
 from curate.stages.exact_dedup import ExactDedup
-from curate.stages.extract import ExtractText, extract_text, extract_texts
+from curate.stages.extract import ExtractText, extract_text, extract_texts, page_metadata
 from curate.stages.language import Language, detect_language
 from curate.stages.near_dedup import NearDedup, minhash_signatures
 from curate.stages.optout import OptOut
@@ -92,6 +92,7 @@ __all__ = [
     "minhash_signatures",
     "normalize_url",
     "pack_tokens",
+    "page_metadata",
     "per_document",
     "read_documents",
     "read_jsonl",

@@ -106,6 +106,17 @@ def extract_html(
         ValueError: an unknown profile or output.
     """
 
+def page_metadata(payloads: ArrowArray, content_types: ArrowArray, urls: ArrowArray) -> ArrowArray:
+    """What pages say about themselves, in the head, in JSON-LD and in the body.
+
+    Returns:
+        struct<title, author, date, canonical_url, site_name: string, languages: list<string>, licenses:
+        list<struct<url, place: string>>>; fields null where the payload is, or where a page says nothing.
+
+    Raises:
+        CurateError: the arrays differ in length.
+    """
+
 def extract_page(
     payload: bytes, content_type: str | None, url: str | None, profile_name: str, output: str
 ) -> str:

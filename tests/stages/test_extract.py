@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from curate import _native
 from curate.errors import PlanError
 from curate.stages import extract
-from curate.stages.extract import ExtractText, extract_text, extract_texts
+from curate.stages.extract import ExtractText, extract_text, extract_texts, page_metadata
 
 ENGINES = ("native", "trafilatura", "resiliparse")
 PROSE = "".join(
@@ -274,3 +274,22 @@ def test_all_text_loses_no_word(parts: list[tuple[str, str]]) -> None:
     assert extract_text(html, profile="all_text").replace("|", " ").replace("- ", " ").split() == [
         word for _, word in parts
     ]
+
+
+def test_metadata() -> None:
+    page = (
+        '<html lang="de"><head><title>Netze flicken | Hafen</title><meta name="author" content="Ada Berg">'
+        '<meta property="og:site_name" content="Hafen"><link rel="canonical" href="https://example.org/netze">'
+        '<meta property="article:published_time" content="2024-03-05T08:00:00Z"></head><body>'
+        "<h1>Netze flicken</h1><p>Text"
+        '<footer><a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY</a></footer>'
+    )
+    found, silent, absent = page_metadata([page, "<p>nothing", None]).to_pylist()
+    assert found["title"] == "Netze flicken"
+    assert (found["author"], found["site_name"]) == ("Ada Berg", "Hafen")
+    assert found["date"].startswith("2024-03-05")
+    assert found["canonical_url"] == "https://example.org/netze"
+    assert found["languages"] == ["de"]
+    assert found["licenses"] == [{"url": "https://creativecommons.org/licenses/by/4.0/", "place": "footer"}]
+    assert not any(silent.values())
+    assert not any(absent.values())

@@ -235,6 +235,26 @@ def extract_texts(
     Raises:
         PlanError: an unknown engine, profile or output.
     """
+    return _kept_texts(ExtractText(engine, profile, output)(_as_batch(payloads)))
+
+
+def page_metadata(payloads: pa.Array | Iterable[bytes | str | None]) -> pa.StructArray:
+    """What pages say about themselves.
+
+    Args:
+        payloads: pages, as for `extract_texts`.
+
+    Returns:
+        struct<title, author, date, canonical_url, site_name: string, languages: list<string>, licenses:
+        list<struct<url, place: string>>>, where the place of a licence link is "head", "body" or "footer"; a
+        link in the body may speak of a picture. Fields are null where the page says nothing.
+    """
+    batch = _as_batch(payloads)
+    return pa.array(_native.page_metadata(batch[PAYLOAD], batch[CONTENT_TYPE], batch[URL]))
+
+
+def _as_batch(payloads: pa.Array | Iterable[bytes | str | None]) -> pa.RecordBatch:
+    """Pages as the stage reads them; what came as text is declared UTF-8."""
     if isinstance(payloads, pa.Array):
         is_text = pa.types.is_string(payloads.type) or pa.types.is_large_string(payloads.type)
         declared = [_UTF8 if is_text else None] * len(payloads)
@@ -244,14 +264,13 @@ def extract_texts(
         declared = [_UTF8 if isinstance(page, str) else None for page in listed]
         raw = [page.encode("utf-8", "replace") if isinstance(page, str) else page for page in listed]
         pages = pa.array(raw, pa.large_binary())
-    batch = pa.record_batch(
+    return pa.record_batch(
         {
             PAYLOAD: pages,
             CONTENT_TYPE: pa.array(declared, pa.string()),
             URL: pa.nulls(len(pages), pa.string()),
         }
     )
-    return _kept_texts(ExtractText(engine, profile, output)(batch))
 
 
 @overload

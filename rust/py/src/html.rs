@@ -3,11 +3,16 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Int32Builder, LargeStringBuilder, StringBuilder};
+use arrow_array::builder::{
+    BooleanBuilder, Int32Builder, LargeStringBuilder, ListBuilder, StringBuilder, StructBuilder,
+};
 use arrow_array::{Array, ArrayRef, LargeStringArray, StructArray};
-use arrow_schema::Field;
+use arrow_schema::{DataType, Field, Fields};
 use curate_html::extract::{Analysis, Format, Profile};
-use curate_html::{Declarations, Document, Limits, declarations, decode, top_level_domain};
+use curate_html::{
+    Declarations, Document, License, Limits, Metadata, Place, declarations, decode, metadata,
+    top_level_domain,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -131,6 +136,77 @@ fn extract_html(
     to_struct(columns)
 }
 
+type Told = (&'static str, fn(&Metadata) -> Option<&str>);
+
+const TOLD: [Told; 5] = [
+    ("title", |found| found.title.as_deref()),
+    ("author", |found| found.author.as_deref()),
+    ("date", |found| found.date.as_deref()),
+    ("canonical_url", |found| found.canonical_url.as_deref()),
+    ("site_name", |found| found.site_name.as_deref()),
+];
+
+fn license_fields() -> Fields {
+    Fields::from(vec![Field::new("url", DataType::Utf8, true), Field::new("place", DataType::Utf8, true)])
+}
+
+fn append_license(builder: &mut StructBuilder, license: &License) {
+    let place = match license.place {
+        Place::Head => "head",
+        Place::Body => "body",
+        Place::Footer => "footer",
+    };
+    for (field, text) in [license.url.as_str(), place].into_iter().enumerate() {
+        if let Some(column) = builder.field_builder::<StringBuilder>(field) {
+            column.append_value(text);
+        }
+    }
+    builder.append(true);
+}
+
+/// What pages say about themselves; a null payload gives null fields.
+#[pyfunction]
+fn page_metadata(
+    py: Python<'_>,
+    payloads: PyArray,
+    content_types: PyArray,
+    urls: PyArray,
+) -> PyResult<PyArray> {
+    let (payloads, types, urls) =
+        (large_binaries(payloads)?, large_strings(content_types)?, large_strings(urls)?);
+    check_lengths(payloads.len(), &[types.len(), urls.len()])?;
+    let mut texts: Vec<StringBuilder> = TOLD.iter().map(|_| StringBuilder::new()).collect();
+    let mut languages = ListBuilder::new(StringBuilder::new());
+    let mut licenses = ListBuilder::new(StructBuilder::from_fields(license_fields(), 0));
+    for_each_row(py, payloads.len(), |row| {
+        let found = payloads.is_valid(row).then(|| {
+            let tld = value(&urls, row).and_then(top_level_domain);
+            let decoded = decode(payloads.value(row), value(&types, row), tld.as_deref());
+            metadata(&Document::parse(&decoded.text, &Limits::default()))
+        });
+        for (builder, (_, told)) in texts.iter_mut().zip(TOLD) {
+            builder.append_option(found.as_ref().and_then(told));
+        }
+        for language in found.iter().flat_map(|found| &found.languages) {
+            languages.values().append_value(language);
+        }
+        languages.append(found.is_some());
+        for license in found.iter().flat_map(|found| &found.licenses) {
+            append_license(licenses.values(), license);
+        }
+        licenses.append(found.is_some());
+        Ok::<_, Infallible>(())
+    })?;
+    let mut columns: Vec<(&str, ArrayRef)> = TOLD
+        .iter()
+        .zip(&mut texts)
+        .map(|((name, _), builder)| (*name, Arc::new(builder.finish()) as ArrayRef))
+        .collect();
+    columns.push(("languages", Arc::new(languages.finish())));
+    columns.push(("licenses", Arc::new(licenses.finish())));
+    to_struct(columns)
+}
+
 /// The main content of one page.
 #[pyfunction]
 fn extract_page(
@@ -218,6 +294,7 @@ fn page_declarations(py: Python<'_>, payloads: PyArray, http_headers: PyArray) -
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decode_html, module)?)?;
     module.add_function(wrap_pyfunction!(extract_html, module)?)?;
+    module.add_function(wrap_pyfunction!(page_metadata, module)?)?;
     module.add_function(wrap_pyfunction!(extract_page, module)?)?;
     module.add_function(wrap_pyfunction!(explain_html, module)?)?;
     module.add_function(wrap_pyfunction!(page_declarations, module)?)
