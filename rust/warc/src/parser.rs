@@ -314,6 +314,10 @@ impl Parser {
             member.start
         };
         let reached = self.position();
+        if reached == member.start {
+            // A decoder that fails at once has taken nothing: the search must not find this very member again.
+            self.cursor += 1;
+        }
         let back = (reached - member.start).saturating_sub(1).min(REWIND_BYTES as u64);
         if self.rewound + back <= REWIND_BUDGET_BYTES + 8 * member.start {
             self.rewound += back;

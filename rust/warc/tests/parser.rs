@@ -241,6 +241,26 @@ fn hostile_repetition_ends_and_costs_no_record_before_it() {
     }
 }
 
+#[test]
+fn a_frame_whose_checksum_is_wrong_is_passed() {
+    let checked = |bytes: &[u8]| {
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let [a, b, c] = three().map(|record| checked(&record));
+    let mut wrong = b.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    for (bytes, expected) in [
+        ([&a[..], &wrong, &c].concat(), &["a", "member", "c"][..]),
+        (wrong.clone(), &["member"]),
+        ([&wrong[..], &wrong, &a].concat(), &["member", "member", "a"]),
+    ] {
+        assert_eq!(ids(&parse(&bytes)), expected);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
