@@ -276,6 +276,13 @@ def test_all_text_loses_no_word(parts: list[tuple[str, str]]) -> None:
     ]
 
 
+def test_pages_cut_by_a_limit_are_flagged() -> None:
+    batch = raw(b"<p>a" * ((1 << 18) + 1), PAGE.encode(), b"x").append_column(
+        "truncated", pa.array([None, None, "length"], pa.string())
+    )
+    assert ExtractText()(batch).batch["truncated"].to_pylist() == ["limit", None, "length"]
+
+
 def test_metadata() -> None:
     page = (
         '<html lang="de"><head><title>Netze flicken | Hafen</title><meta name="author" content="Ada Berg">'

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from curate import _native
 from curate.errors import PlanError
-from curate.schema import CONTENT_TYPE, HTTP_HEADERS, PAYLOAD, TEXT, URL
+from curate.schema import CONTENT_TYPE, HTTP_HEADERS, PAYLOAD, TEXT, TRUNCATED, URL
 from curate.stage import Outcome, Stage, set_column
 from curate.stages.extract_supervisor import CPU_LIMIT, CRASHED, FAILED, Settings, child_of_thread
 
@@ -70,7 +70,8 @@ class ExtractText(Stage):
     """The main text of a web page: bytes in, `text` out; `payload` and its headers are consumed.
 
     The bytes become Unicode by byte order mark, HTTP header, meta declaration and detection, in that order.
-    `text/plain` rows (WET records) are decoded and passed on. Each page is extracted without any memory of
+    Where the native engine's limits on bytes, nodes or blocks cut a page, a `truncated` column that is there says
+    "limit". `text/plain` rows (WET records) are decoded and passed on. Each page is extracted without any memory of
     earlier ones.
 
     Attributes:
@@ -175,28 +176,32 @@ class ExtractText(Stage):
         too_large = pc.fill_null(pc.greater(pc.binary_length(payload), self.max_html_bytes), False)
         payload = pc.if_else(too_large, pa.scalar(None, payload.type), payload)
         extract = self._extract_native if self.engine == NATIVE else self._extract_foreign
-        texts, faults = extract(payload, batch[CONTENT_TYPE], batch[URL])
+        texts, faults, cut = extract(payload, batch[CONTENT_TYPE], batch[URL])
         empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(pc.fill_null(texts, ""))), 0)
         faults = pc.coalesce(faults, pc.if_else(empty, NO_TEXT, pa.scalar(None, pa.string())))
         reason = pc.if_else(too_large, HTML_TOO_LARGE, faults)
 
         left = batch.drop_columns([name for name in batch.schema.names if name in self.removes])
+        if TRUNCATED in left.schema.names:
+            told = pc.if_else(cut, "limit", pa.scalar(None, pa.string()))
+            left = set_column(left, TRUNCATED, pc.coalesce(left[TRUNCATED], told))
         return Outcome(set_column(left, TEXT, texts), reason)
 
     def _extract_native(
         self, payload: pa.Array, content_type: pa.Array, url: pa.Array
-    ) -> tuple[pa.LargeStringArray, pa.StringArray]:
+    ) -> tuple[pa.LargeStringArray, pa.StringArray, pa.BooleanArray]:
         plain = _is_plain(content_type)
         pages = pc.if_else(plain, pa.scalar(None, payload.type), payload)
         answer = pa.array(_native.extract_html(pages, content_type, url, [self.profile], self.output))
         texts = pc.struct_field(answer, self.profile)
         if pc.any(plain).as_py():
             texts = pc.if_else(plain, _decode(payload, content_type, url), texts)
-        return texts, pa.nulls(len(texts), pa.string())
+        cut = pc.fill_null(pc.struct_field(answer, "truncated"), False)
+        return texts, pa.nulls(len(texts), pa.string()), cut
 
     def _extract_foreign(
         self, payload: pa.Array, content_type: pa.Array, url: pa.Array
-    ) -> tuple[pa.LargeStringArray, pa.StringArray]:
+    ) -> tuple[pa.LargeStringArray, pa.StringArray, pa.BooleanArray]:
         decoded = _decode(payload, content_type, url)
         plain = _is_plain(content_type)
         texts: list[str | None] = [None] * len(decoded)
@@ -208,7 +213,8 @@ class ExtractText(Stage):
             texts[row], faults[row] = text, fault
         for row in pc.indices_nonzero(plain).to_pylist():
             texts[row] = decoded[row].as_py()
-        return pa.array(texts, pa.large_string()), pa.array(faults, pa.string())
+        whole = pa.array([False] * len(texts), pa.bool_())
+        return pa.array(texts, pa.large_string()), pa.array(faults, pa.string()), whole
 
     def settings(self) -> Settings:
         """What the child runs."""

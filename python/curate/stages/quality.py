@@ -62,7 +62,7 @@ SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
 )
 
 #: Signals of lines and of kinds of words, measured where they are asked for; lines are those that are not blank.
-#: RedPajama-V2 (arXiv 2411.12372, Table 11), line kinds of RefinedWeb (arXiv 2306.01116, G.2).
+#: RedPajama-V2 (arXiv 2411.12372), line kinds of RefinedWeb (arXiv 2306.01116).
 LINE_SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
     {
         "stop_word_ratio": "occurrences of stop words, 0 to 1 of words and marks",

@@ -171,7 +171,7 @@ FINEWEB = RuleTable(
     ),
 )
 
-_DCLM = "DCLM, arXiv 2406.11794, B; after RefinedWeb, arXiv 2306.01116, G.2"
+_DCLM = "DCLM, arXiv 2406.11794; after RefinedWeb, arXiv 2306.01116"
 
 # DCLM-Baseline after RefinedWeb: needs `TextStats(lines=True)`. Stop words count by occurrence, and a document
 # goes where more than 5 % of its words stand in lines that RefinedWeb's corrections remove.

@@ -1,7 +1,7 @@
 //! Signals of single lines, and of kinds of words: a second look that is taken only where it is asked for.
 //!
-//! RedPajama-V2's annotations of lines (Weber et al. 2024, arXiv 2411.12372, Table 11) as shares of the document, and the
-//! lines that RefinedWeb's line-wise corrections remove (Penedo et al. 2023, arXiv 2306.01116, G.2).
+//! RedPajama-V2's annotations of lines (Weber et al. 2024, arXiv 2411.12372) as shares of the document, and the
+//! lines that RefinedWeb's line-wise corrections remove (Penedo et al. 2023, arXiv 2306.01116).
 
 use std::sync::LazyLock;
 
