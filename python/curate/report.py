@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from curate.budget import Budget, budget
 from curate.io.atomic import write_json
+from curate.io.storage import Place
 
 LEDGER_VERSION = 1
 
@@ -55,7 +56,7 @@ class Ledger:
     quarantined: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Place) -> None:
         """Writes the ledger, atomically."""
         steps = [
             {
@@ -71,7 +72,7 @@ class Ledger:
         write_json(path, value)
 
     @classmethod
-    def read(cls, path: Path) -> "Ledger | None":
+    def read(cls, path: Place) -> "Ledger | None":
         """The ledger at `path`; None if there is none of this version."""
         try:
             value = json.loads(path.read_bytes())
@@ -120,7 +121,7 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
                 reasons[reason] = reasons.get(reason, 0) + rows
         for path, receipt in ledger.outputs.items():
             if path.startswith("tokens/"):
-                split = tokens.setdefault(str(Path(path).parent), {"rows": 0, "tokens": 0})
+                split = tokens.setdefault(str(PurePosixPath(path).parent), {"rows": 0, "tokens": 0})
                 split["rows"] += receipt["rows"]
                 split["tokens"] += receipt["tokens"]
     return {
