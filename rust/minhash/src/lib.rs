@@ -14,6 +14,7 @@ mod segments;
 mod shingle;
 mod signature;
 mod similarity;
+mod table;
 mod words;
 
 pub use anchors::{Anchor, Anchors};
