@@ -19,7 +19,7 @@ from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
-from curate.run.steps import Step, is_done, part_of, step_named, steps, valid_ledger
+from curate.run.steps import SPLITS, Step, is_done, part_of, step_named, steps, tasks_left, valid_ledger
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -136,6 +136,8 @@ def run_part(
             f"step `{step}` needs step `{OPEN}`", hint="start the steps in the order of `--steps`"
         )
     chosen = step_named(job, step)
+    if step == SPLITS and part:  # later splits wait for the earlier ones of their file
+        return
     _run_step(job, chosen, executor or Local(), watcher or Silent(), part_of(chosen.tasks, part, parts))
 
 
@@ -146,7 +148,7 @@ def step_names(pipeline: Pipeline) -> list[str]:
 
 def _job(pipeline: Pipeline) -> Job:
     plan = pipeline.plan()
-    job = Job(plan, plan.read.files(), Layout(Path(plan.write.folder)))
+    job = Job(plan, plan.read.shards(), Layout(Path(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
     _refuse_own_input(job)
@@ -266,6 +268,12 @@ def _discard_stale(job: Job) -> None:
 
 
 def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
+    if step.name == SPLITS:
+        while todo := tasks_left(job, step):
+            watcher.begin(step.title, 0, len(todo))
+            executor.execute(job, todo, watcher.advance)
+            watcher.end()
+        return
     todo = [task for task in part if not is_done(job, task)]
     watcher.begin(step.title, len(part) - len(todo), len(part))
     started = perf_counter()

@@ -45,6 +45,19 @@ class Layout:
         """Rows rejected in a phase."""
         return self.root / "rejects" / f"phase-{phase}-{shard:05d}.parquet"
 
+    def ids(self, shard: int) -> Path:
+        """Hashes of the ids that a split of an input file holds."""
+        return self.work / "1" / "splits" / f"{shard:05d}-ids.arrow"
+
+    def correction(self, shard: int) -> Path:
+        """What a split has to know of those before it."""
+        return self.work / "1" / "splits" / f"{shard:05d}.json"
+
+    @property
+    def settled(self) -> Path:
+        """Says that nothing is left to correct."""
+        return self.work / "1" / "splits" / "settled.json"
+
     def mapped(self, phase: int, barrier: str, round_: str, shard: int) -> Path:
         """Spill of a round's map."""
         return self.work / str(phase) / barrier / f"{round_}-map-{shard:05d}.arrow"
