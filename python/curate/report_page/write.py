@@ -26,8 +26,11 @@ def write_report(folder: Path, ledgers: Sequence[Ledger], manifest: Mapping[str,
     first = [ledger for ledger in ledgers if ledger.phase == 1]
     value = {
         **report.to_json(),
-        "plan": {"fingerprint": manifest["fingerprint"], "versions": manifest["plan"]["versions"]},
-        "inputs": {"files": len(first), "bytes": sum(ledger.input_bytes for ledger in first)},
+        "versions": manifest["plan"]["versions"],
+        "inputs": {
+            "files": len({ledger.source for ledger in first}),
+            "bytes": sum(ledger.input_bytes for ledger in first),
+        },
         "reasons": manifest.get("reasons", {}),
         **facts(folder, manifest["plan"]["steps"]),
     }
