@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from curate.errors import CurateError, OutputError, PlanError
 from curate.io.atomic import temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
 from curate.pipeline import Pipeline, differences
-from curate.report import Ledger, Report
+from curate.report import Ledger, Report, add_step_time
 from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
@@ -238,6 +239,7 @@ def _open_output(job: Job) -> None:
             "fingerprint": _fingerprint(job),
             "inputs": description.pop("inputs"),
             "plan": description,
+            "reasons": job.plan.reasons(),
         },
     )
 
@@ -274,8 +276,11 @@ def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: 
         return
     todo = [task for task in part if not is_done(job, task)]
     watcher.begin(step.title, len(part) - len(todo), len(part))
+    started = perf_counter()
     executor.execute(job, todo, watcher.advance)
     watcher.end()
+    if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
+        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
 
 
 def _all_done(job: Job) -> bool:
@@ -315,7 +320,7 @@ def _finish(job: Job) -> Report:
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
     ledgers = _ledgers(job)
-    write_results(job, ledgers, Report.of(str(layout.root), ledgers))
+    write_results(job, ledgers)
     finish_removal(layout)
     shutil.rmtree(layout.work, ignore_errors=True)
     return Report.of(str(layout.root), _ledgers(job))
