@@ -336,6 +336,11 @@ def listing(folder: Place, pattern: str) -> list[Place]:
     return sorted(found)
 
 
+def name_below(folder: Place, path: Place) -> str:
+    """The path below `folder`, with slashes."""
+    return path.relative_to(folder).as_posix()  # type: ignore[arg-type]  # both local, or both not
+
+
 def for_each(action: Callable[[Place], T], paths: Iterable[Place]) -> Iterator[T]:
     """What `action` gives for each path, in order; requests to a store are made side by side."""
     paths = list(paths)

@@ -1,6 +1,7 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -10,14 +11,14 @@ from curate.io.atomic import temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
 from curate.io.storage import Place, holds, listing, place, remove_tree, size_of
 from curate.pipeline import Pipeline, differences
-from curate.report import Ledger, Report
+from curate.report import Ledger, Report, add_step_time
 from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
-from curate.run.steps import Step, part_of, step_named, steps, undone, valid_ledger
+from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -134,6 +135,8 @@ def run_part(
             f"step `{step}` needs step `{OPEN}`", hint="start the steps in the order of `--steps`"
         )
     chosen = step_named(job, step)
+    if step == SPLITS and part:  # later splits wait for the earlier ones of their file
+        return
     _run_step(job, chosen, executor or Local(), watcher or Silent(), part_of(chosen.tasks, part, parts))
 
 
@@ -144,7 +147,7 @@ def step_names(pipeline: Pipeline) -> list[str]:
 
 def _job(pipeline: Pipeline) -> Job:
     plan = pipeline.plan()
-    job = Job(plan, plan.read.files(), Layout(place(plan.write.folder)))
+    job = Job(plan, plan.read.shards(), Layout(place(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
     _refuse_own_input(job)
@@ -235,6 +238,7 @@ def _open_output(job: Job) -> None:
             "fingerprint": _fingerprint(job),
             "inputs": description.pop("inputs"),
             "plan": description,
+            "reasons": job.plan.reasons(),
         },
     )
 
@@ -263,10 +267,19 @@ def _discard_stale(job: Job) -> None:
 
 
 def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
+    if step.name == SPLITS:
+        while todo := tasks_left(job, step):
+            watcher.begin(step.title, 0, len(todo))
+            executor.execute(job, todo, watcher.advance)
+            watcher.end()
+        return
     todo = undone(job, part)
     watcher.begin(step.title, len(part) - len(todo), len(part))
+    started = perf_counter()
     executor.execute(job, todo, watcher.advance)
     watcher.end()
+    if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
+        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
 
 
 def _all_done(job: Job) -> bool:
@@ -306,7 +319,7 @@ def _finish(job: Job) -> Report:
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
     ledgers = _ledgers(job)
-    write_results(job, ledgers, Report.of(str(layout.root), ledgers))
+    write_results(job, ledgers)
     finish_removal(layout)
     remove_tree(layout.work)
     return Report.of(str(layout.root), _ledgers(job))

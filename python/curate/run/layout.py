@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from curate.io.storage import Place
+from curate.io.storage import Place, name_below
+from curate.report import STEP_TIMES
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,6 @@ class Layout:
         return self.root / "manifest.json"
 
     @property
-    def report(self) -> Place:
-        """The funnel and everything else worth telling, as JSON."""
-        return self.root / "report.json"
-
-    @property
     def ledgers(self) -> Place:
         """Folder of the ledgers."""
         return self.root / "ledger"
@@ -29,6 +25,11 @@ class Layout:
     def ledger(self, phase: int, shard: int) -> Place:
         """Counts of one shard in one phase; written last, so it is the completion marker."""
         return self.ledgers / f"phase-{phase}-{shard:05d}.json"
+
+    @property
+    def step_times(self) -> Place:
+        """Seconds by the clock of each step."""
+        return self.root / STEP_TIMES
 
     @property
     def work(self) -> Place:
@@ -43,6 +44,19 @@ class Layout:
     def rejects(self, phase: int, shard: int) -> Place:
         """Rows rejected in a phase."""
         return self.root / "rejects" / f"phase-{phase}-{shard:05d}.parquet"
+
+    def ids(self, shard: int) -> Place:
+        """Hashes of the ids that a split of an input file holds."""
+        return self.work / "1" / "splits" / f"{shard:05d}-ids.arrow"
+
+    def correction(self, shard: int) -> Place:
+        """What a split has to know of those before it."""
+        return self.work / "1" / "splits" / f"{shard:05d}.json"
+
+    @property
+    def settled(self) -> Place:
+        """Says that nothing is left to correct."""
+        return self.work / "1" / "splits" / "settled.json"
 
     def mapped(self, phase: int, barrier: str, round_: str, shard: int) -> Place:
         """Spill of a round's map."""
@@ -64,4 +78,4 @@ class Layout:
 
     def relative(self, path: Place) -> str:
         """`path` as it is written into ledgers: relative to the output folder, with slashes."""
-        return path.relative_to(self.root).as_posix()  # type: ignore[arg-type]  # both local, or both not
+        return name_below(self.root, path)
