@@ -20,8 +20,8 @@ from tests.object_store import FAULTS, ObjectStore, running_store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECIPE = str(REPOSITORY / "pipelines" / "fineweb_like.py")
-#: Everything but the ledgers, which hold times.
-LEDGERS = "ledger/"
+#: What tells times.
+TIMED = ("ledger/", "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def local_tree(folder: Path) -> dict[str, bytes]:
 
 
 def results(tree: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: content for name, content in tree.items() if not name.startswith(LEDGERS)}
+    return {name: content for name, content in tree.items() if not name.startswith(TIMED)}
 
 
 def kill_one_worker(driver: int) -> None:
