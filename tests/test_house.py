@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "pipeline": {"stage", "schema", "errors", "io"},
     "io": {"schema", "errors", "stage", "io", "_native", "assets"},
     "report": {"schema", "errors", "io", "budget"},
+    "report_page": {"report", "schema", "io", "stages", "_native"},
     "budget": {"errors"},
     "contamination_report": {"io", "schema", "errors"},
     "train": {"io", "schema", "errors", "train", "tokenizer"},

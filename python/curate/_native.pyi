@@ -358,8 +358,40 @@ class WarcParser:
         max_document_bytes: int,
         batch_bytes: int,
     ) -> WarcParser: ...
+    @property
+    def begin(self) -> int | None:
+        """Where the first record or gzip member begins, or the file ends; None before it is found."""
+
+    @property
+    def end(self) -> int | None:
+        """Where what follows the split begins; None as long as more of the file is needed."""
+
+    @property
+    def rewound(self) -> int:
+        """Bytes read again after damage, with those that `confine` told of."""
+
+    def confine(self, head: bytes, start: int, stop: int | None, exact: bool, rewound: int) -> None:
+        """Makes this the parser of a split, before anything is fed: it is fed from `start` on.
+
+        Args:
+            head: the first bytes of the file.
+            start: byte offset of the split.
+            stop: records or members that begin here or later are not its own; None = all are.
+            exact: a record or member begins at `start`; else the first one from there on is searched for.
+            rewound: that of the split before.
+        """
+
     def feed(self, data: bytes) -> list[ArrowBatch]: ...
     def finish(self) -> list[ArrowBatch]: ...
+
+def warc_is_divisible(head: bytes) -> bool:
+    """True if an archive that starts with these bytes can be divided among parsers."""
+
+def warc_is_unaffected(rewound: int, before: int) -> bool:
+    """True if it changes nothing in a split that the splits before it read `before` bytes again."""
+
+def id_hashes(ids: ArrowArray) -> ArrowArray:
+    """128-bit hashes, as 16 bytes each, of ids; null for null."""
 
 @final
 class SeenIds:

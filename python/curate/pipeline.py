@@ -200,9 +200,8 @@ class Plan:
     def shard_fingerprint(self, phase: int, shard: int, files: Sequence[InputFile]) -> str:
         """What a shard's ledger must carry to be valid: the first phase depends on one file, later ones on all."""
         inputs = [files[shard]] if phase == 1 else files
-        return digest(
-            [self.fingerprints[phase - 1], shard, len(files), [(f.path, f.size, f.stamp) for f in inputs]]
-        )
+        named = [(f.path, f.size, f.stamp, f.start, f.stop) for f in inputs]
+        return digest([self.fingerprints[phase - 1], shard, len(files), named])
 
     def reasons(self) -> Mapping[str, Mapping[str, str]]:
         """Every reason that can occur, by the stage that gives it."""

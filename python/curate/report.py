@@ -14,6 +14,8 @@ from curate.budget import Budget, budget
 from curate.io.atomic import write_json
 
 LEDGER_VERSION = 1
+#: Below the output folder, among the ledgers.
+STEP_TIMES = "ledger/steps.json"
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Ledger:
         outputs: path below the output folder -> rows, bytes, sha256 (token shards: tokens too).
         quarantined: damage found in the input file, by reason.
         removed: documents taken down after the run.
+        split: of a split of an input file: what `curate.run.splits` needs to see whether it fits those before it.
         seconds: wall time; it differs from run to run and is therefore kept nowhere else.
     """
 
@@ -54,6 +57,7 @@ class Ledger:
     seconds: float = 0.0
     quarantined: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Writes the ledger, atomically."""
@@ -113,11 +117,15 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
     removed = sum(ledger.removed for ledger in ordered)
     rejected: dict[str, dict[str, int]] = {}
     tokens: dict[str, dict[str, int]] = {}
+    quarantined: dict[str, dict[str, int]] = {}
     for ledger in ordered:
         for name, count in ledger.steps.items():
             reasons = rejected.setdefault(name, {})
             for reason, rows in count.rejected.items():
                 reasons[reason] = reasons.get(reason, 0) + rows
+        for reason, rows in ledger.quarantined.items():
+            damage = quarantined.setdefault(ledger.source, {})
+            damage[reason] = damage.get(reason, 0) + rows
         for path, receipt in ledger.outputs.items():
             if path.startswith("tokens/"):
                 split = tokens.setdefault(str(Path(path).parent), {"rows": 0, "tokens": 0})
@@ -128,9 +136,24 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
         "kept": sum(ledger.rows_out for ledger in ordered if ledger.phase == last) - removed,
         **({"removed": removed} if removed else {}),
         "rejected": {name: dict(sorted(reasons.items())) for name, reasons in rejected.items() if reasons},
-        "quarantined": {ledger.source: ledger.quarantined for ledger in ordered if ledger.quarantined},
+        "quarantined": {source: dict(sorted(damage.items())) for source, damage in quarantined.items()},
         "tokens": dict(sorted(tokens.items())),
     }
+
+
+def step_times(path: Path) -> dict[str, float]:
+    """Step -> seconds by the clock, over all starts of a run; steps done in parts are not there."""
+    try:
+        return dict(json.loads(path.read_bytes())["step_seconds"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return {}
+
+
+def add_step_time(path: Path, name: str, seconds: float) -> None:
+    """Adds to the seconds of a step."""
+    steps = step_times(path)
+    steps[name] = round(steps.get(name, 0.0) + seconds, 6)
+    write_json(path, {"step_seconds": steps})
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 
 from curate import _native, schema
 from curate.errors import CurateError
+from curate.io.lines import lines
 from curate.io.reader import (
     BATCH_BYTES,
     BATCH_ROWS,
     REPEATED_ID,
     REPEATED_ID_TEXT,
-    DamagedError,
+    SPLIT_BYTES,
     FirstOfEachId,
     InputFile,
     Reader,
     as_urls,
     open_file,
-    plain_chunks,
 )
 from curate.stage import Outcome
 
@@ -71,6 +71,12 @@ class ReadJsonl(Reader):
     columns: _Columns
     max_line_bytes: int
     batch_bytes: int
+    split_bytes: int
+
+    @property
+    def split_size(self) -> int:
+        """`split_bytes`."""
+        return self.split_bytes
 
     @property
     def name(self) -> str:
@@ -102,11 +108,14 @@ class ReadJsonl(Reader):
         return frozenset({*_CORRUPT_MEMBER, *_CUT_SHORT})
 
     def read(self, file: InputFile) -> Iterator[Outcome]:
-        """One row per line that is not blank; `offset` counts decompressed bytes."""
+        """One row per line that is not blank; `offset` counts decompressed bytes.
+
+        A split owns the lines that begin in it; of a compressed file the first split has all.
+        """
         first_of_each_id = FirstOfEachId()
         rows: list[dict[str, Any]] = []
         size = 0
-        for offset, line in _lines(file, self.max_line_bytes):
+        for offset, line in lines(file, self.max_line_bytes):
             rows.append(self._row(offset, line))
             size += len(line)
             if len(rows) >= BATCH_ROWS or size >= self.batch_bytes:
@@ -177,39 +186,6 @@ def _finish(file: InputFile, batch: pa.RecordBatch, reason: pa.Array, first: Fir
     return first(pa.record_batch(columns, schema=batch.schema), reason)
 
 
-def _lines(file: InputFile, limit: int) -> Iterator[tuple[int, bytes | str]]:
-    """(offset, line) of every line that is not blank; a reason stands for a line that cannot be had."""
-    held: list[bytes] = []  # pieces of the unfinished line
-    size = start = 0
-    damage = None
-    content = plain_chunks(file)
-    while True:
-        try:
-            data = next(content, None)
-        except DamagedError as error:
-            damage, data = str(error), None
-        if data is None:
-            break
-        *ended, rest = data.split(b"\n")
-        for piece in ended:
-            line = b"".join([*held, piece]) if size + len(piece) <= limit else "line_too_long"
-            if isinstance(line, str) or line.strip():
-                yield start, line
-            start += size + len(piece) + 1
-            held, size = [], 0
-        size += len(rest)
-        if size <= limit:
-            held.append(rest)
-        else:
-            held = []
-    if damage is not None:
-        yield start, damage
-    elif size > limit:
-        yield start, "line_too_long"
-    elif b"".join(held).strip():
-        yield start, b"".join(held)
-
-
 @dataclass(frozen=True)
 class ReadParquet(Reader):
     """See `read_parquet`."""
@@ -217,6 +193,12 @@ class ReadParquet(Reader):
     urls: tuple[str, ...]
     columns: _Columns
     batch_rows: int
+    split_bytes: int
+
+    @property
+    def split_size(self) -> int:
+        """`split_bytes`."""
+        return self.split_bytes
 
     @property
     def name(self) -> str:
@@ -245,7 +227,7 @@ class ReadParquet(Reader):
         return frozenset({*_CORRUPT_FILE, *_CORRUPT_ROWS})
 
     def read(self, file: InputFile) -> Iterator[Outcome]:
-        """One row per row; a row group that cannot be decoded is one row.
+        """One row per row; a row group that cannot be decoded is one row. A split owns the groups that begin in it.
 
         Raises:
             CurateError: a column asked for is absent or of a type that cannot be cast.
@@ -255,11 +237,16 @@ class ReadParquet(Reader):
             try:
                 parquet = pq.ParquetFile(stream)
             except (pa.ArrowException, OSError):
-                yield self._damaged(file, 0, "corrupt_file", first)
+                if not file.start:
+                    yield self._damaged(file, 0, "corrupt_file", first)
                 return
             wanted = self._wanted(file, parquet.schema_arrow)
             start = 0
             for group in range(parquet.num_row_groups):
+                rows = parquet.metadata.row_group(group).num_rows
+                if not _owns(file, parquet.metadata.row_group(group)):
+                    start += rows
+                    continue
                 done = 0
                 try:
                     for batch in parquet.iter_batches(
@@ -269,7 +256,7 @@ class ReadParquet(Reader):
                         done += batch.num_rows
                 except (pa.ArrowException, OSError):
                     yield self._damaged(file, start + done, "corrupt_row_group", first)
-                start += parquet.metadata.row_group(group).num_rows
+                start += rows
 
     def _wanted(self, file: InputFile, found: pa.Schema) -> dict[str, str]:
         """Output column -> input column, for those that exist; text and extra columns must."""
@@ -330,6 +317,17 @@ class ReadParquet(Reader):
         return _finish(file, data, pa.array([reason]), first)
 
 
+def _owns(file: InputFile, group: Any) -> bool:
+    """Whether a row group begins in the split; one that claims to begin outside the file is the last split's."""
+    if not file.is_split:
+        return True
+    columns = [group.column(index) for index in range(group.num_columns)]
+    begin = min((column.dictionary_page_offset or column.data_page_offset for column in columns), default=0)
+    if not 0 <= begin < (file.size or 0):
+        return file.stop is None
+    return file.start <= begin and (file.stop is None or begin < file.stop)
+
+
 def _valid_text(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     """The text as `large_string`, null where it is not UTF-8, and a mask of those rows."""
     raw = column.cast(pa.large_binary())
@@ -359,6 +357,7 @@ def read_jsonl(
     columns: Mapping[str, str] | None = None,
     max_line_bytes: int = 64 << 20,
     batch_bytes: int = BATCH_BYTES,
+    split_bytes: int = SPLIT_BYTES,
 ) -> ReadJsonl:
     """Reads JSON lines, plain or gzip or zstd (told by magic bytes).
 
@@ -371,13 +370,17 @@ def read_jsonl(
         columns: further keys to keep, with Arrow type names, e.g. `{"lang": "string", "score": "float32"}`.
         max_line_bytes: a longer line is rejected; memory is bounded by it.
         batch_bytes: bytes of lines after which a batch is complete.
+        split_bytes: a longer plain file is read in splits of this many bytes, each a shard of its own; the rows are
+            the same. A compressed file cannot be divided. Part of the plan.
 
     Raises:
         CurateError: a limit is not positive, or an extra column is taken or of an unknown type.
     """
-    if min(max_line_bytes, batch_bytes) <= 0:
+    if min(max_line_bytes, batch_bytes, split_bytes) <= 0:
         raise CurateError("the limits of read_jsonl must be positive", hint="they are numbers of bytes")
-    return ReadJsonl(as_urls(urls), _columns(text, id, url, date, columns), max_line_bytes, batch_bytes)
+    return ReadJsonl(
+        as_urls(urls), _columns(text, id, url, date, columns), max_line_bytes, batch_bytes, split_bytes
+    )
 
 
 def read_parquet(
@@ -389,6 +392,7 @@ def read_parquet(
     date: str = "date",
     columns: Mapping[str, str] | None = None,
     batch_rows: int = BATCH_ROWS,
+    split_bytes: int = SPLIT_BYTES,
 ) -> ReadParquet:
     """Reads Parquet files, one row group after the other.
 
@@ -400,13 +404,17 @@ def read_parquet(
         date: column of the date, may be absent.
         columns: further columns to keep, with Arrow type names.
         batch_rows: rows after which a batch is complete.
+        split_bytes: a longer file is read in splits of this many bytes, each a shard of its own, which owns the row
+            groups that begin in it; the rows are the same. Part of the plan.
 
     Raises:
-        CurateError: `batch_rows` is not positive, or an extra column is taken or of an unknown type.
+        CurateError: `batch_rows` or `split_bytes` is not positive, or an extra column is taken or of an unknown type.
     """
-    if batch_rows <= 0:
-        raise CurateError("batch_rows of read_parquet must be positive", hint="1024 is the default")
-    return ReadParquet(as_urls(urls), _columns(text, id, url, date, columns), batch_rows)
+    if min(batch_rows, split_bytes) <= 0:
+        raise CurateError(
+            "the limits of read_parquet must be positive", hint="leave them out for the defaults"
+        )
+    return ReadParquet(as_urls(urls), _columns(text, id, url, date, columns), batch_rows, split_bytes)
 
 
 def _columns(

@@ -1,8 +1,8 @@
 """What all readers share: which files, which rows, and that every record found is exactly one row.
 
-One input file is one shard. A reader yields outcomes: batches with a reason for each row that should not go
-on. A damaged region of a file is a row too, with one of the reasons in `damage`, which mark the shard as
-quarantined.
+One input file is one shard; of a long one, each split is. A reader yields outcomes: batches with a reason for each
+row that should not go on. A damaged region of a file is a row too, with one of the reasons in `damage`, which mark
+the shard as quarantined.
 """
 
 import dataclasses
@@ -30,27 +30,67 @@ BATCH_ROWS = 1024
 #: bytes asked of the file system at once
 CHUNK_BYTES = 1 << 20
 
+#: bytes of a split, unless a reader is told otherwise
+SPLIT_BYTES = 256 << 20
+
 REPEATED_ID = "repeated_id"
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One input file, that is, one shard.
+    """One input file, or a split of it: one shard.
 
     Attributes:
         path: path or URL.
-        size: bytes, None where the file system does not say.
+        size: bytes of the whole file, None where the file system does not say.
         stamp: changes when the content does; ETag, checksum or modification time as the system gives it.
+        start: the split owns what begins at this byte offset or behind it ...
+        stop: ... and before this one; None = to the end of the file.
+        exact: something begins at `start`; else the reader searches for the first place from there on.
+        rewound: see `Extent`; that of all splits before.
     """
 
     path: str
     size: int | None
     stamp: str
+    start: int = 0
+    stop: int | None = None
+    exact: bool = True
+    rewound: int = 0
+
+    @property
+    def is_split(self) -> bool:
+        """Whether this is not the whole file."""
+        return self.start > 0 or self.stop is not None
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the split."""
+        stop = self.size if self.stop is None else self.stop
+        return None if stop is None else stop - self.start
 
     @property
     def name(self) -> str:
         """The last part of the path; ids that are made up contain it, so that a moved file keeps them."""
         return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What a reader saw of a split whose beginning it had to guess.
+
+    Attributes:
+        begin: byte offset of the first record: right if the split before ends there.
+        end: byte offset of what follows the last record.
+        rewound: bytes that this split read again after damage, of which a file has a budget.
+    """
+
+    begin: int
+    end: int
+    rewound: int
 
 
 class Reader(ABC):
@@ -81,7 +121,19 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, file: InputFile) -> Iterator[Outcome]:
-        """The rows of one file in its order; each record found is one row."""
+        """The rows of one file in its order; each record found is one row.
+
+        The generator of a split whose beginning is a guess returns its `Extent`.
+        """
+
+    @property
+    def split_size(self) -> int | None:
+        """Bytes after which a file is divided; None = never."""
+        return None
+
+    def shards(self) -> tuple[InputFile, ...]:
+        """The files, those longer than `split_size` in splits of that many bytes."""
+        return tuple(split for file in self.files() for split in splits(file, self.split_size))
 
     def files(self) -> tuple[InputFile, ...]:
         """The files that the URLs and patterns name, sorted by path, each once.
@@ -103,6 +155,18 @@ class Reader(ABC):
             if f.name != "urls"
         }
         return {"reader": type(self).__qualname__, "version": self.version, **fields}
+
+
+def splits(file: InputFile, size: int | None) -> list[InputFile]:
+    """A file in splits of `size` bytes; where its length is not known, the file as it is."""
+    if size is None or file.size is None or file.size <= size:
+        return [file]
+    starts = range(0, file.size, size)
+    stops = [*starts[1:], None]
+    return [
+        dataclasses.replace(file, start=start, stop=stop, exact=start == 0)
+        for start, stop in zip(starts, stops, strict=True)
+    ]
 
 
 def as_urls(urls: str | Iterable[str]) -> tuple[str, ...]:
@@ -179,15 +243,22 @@ def open_file(file: InputFile) -> IO[bytes]:
     return fsspec.open(file.path, "rb").open()  # type: ignore[no-any-return]
 
 
-def chunks(file: InputFile) -> Iterator[bytes]:
-    """The file's bytes as stored, in pieces."""
+def chunks(file: InputFile, start: int = 0) -> Iterator[bytes]:
+    """The file's bytes as stored, from `start` on, in pieces."""
     with open_file(file) as stream:
+        if start:
+            stream.seek(start)
         while data := stream.read(CHUNK_BYTES):
             yield data
 
 
 class DamagedError(Exception):
     """Compressed bytes that cannot be read on; the message is the reason."""
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether these are the first bytes of gzip or zstd data."""
+    return head.startswith((_GZIP_MAGIC, _ZSTD_MAGIC))
 
 
 def plain_chunks(file: InputFile) -> Iterator[bytes]:
@@ -198,9 +269,9 @@ def plain_chunks(file: InputFile) -> Iterator[bytes]:
     """
     pieces = chunks(file)
     first = next(pieces, b"")
-    if first.startswith(b"\x1f\x8b"):
+    if first.startswith(_GZIP_MAGIC):
         yield from _gunzip(first, pieces)
-    elif first.startswith(b"\x28\xb5\x2f\xfd"):
+    elif first.startswith(_ZSTD_MAGIC):
         yield from _unzstd(file)
     else:
         yield first

@@ -4,9 +4,9 @@ After damage the parser goes on at the next readable member or record; see `rust
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,6 +17,8 @@ from curate.io.reader import (
     BATCH_ROWS,
     REPEATED_ID,
     REPEATED_ID_TEXT,
+    SPLIT_BYTES,
+    Extent,
     FirstOfEachId,
     InputFile,
     Reader,
@@ -59,6 +61,7 @@ class ReadWarc(Reader):
     max_payload_bytes: int
     max_document_bytes: int
     batch_bytes: int
+    split_bytes: int
 
     @property
     def name(self) -> str:
@@ -80,22 +83,35 @@ class ReadWarc(Reader):
         """Faults of the file."""
         return frozenset(_DAMAGE)
 
-    def read(self, file: InputFile) -> Iterator[Outcome]:
-        """The records of one file; the format is told by its first bytes."""
+    @property
+    def split_size(self) -> int:
+        """`split_bytes`."""
+        return self.split_bytes
+
+    def read(self, file: InputFile) -> Generator[Outcome, None, Extent | None]:
+        """The records of one file, or of one split; the format is told by its first bytes.
+
+        Only plain records and gzip members can be divided: of other files the first split has all records.
+        """
         with open_file(file) as stream:
-            is_arc = _is_arc(stream)
+            head = stream.read(4096)
+        is_arc = _is_arc(head)
+        parser = self.parser(file)
+        if file.is_split and (is_arc or not _native.warc_is_divisible(head)):
+            size = file.size or 0
+            if file.start:
+                return Extent(size, size, 0)
+        elif file.is_split:
+            parser.confine(head, file.start, file.stop, file.exact, file.rewound)
         first_of_each_id = FirstOfEachId()
-        for batch in _from_arc(self, file) if is_arc else self._from_warc(file):
+        for batch in _from_arc(self, file) if is_arc else _from_warc(parser, file):
             columns = [batch[f.name] if f.name != SOURCE else _repeat(file.path, batch) for f in schema.RAW]
             yield first_of_each_id(pa.record_batch(columns, schema=schema.RAW), batch[REASON])
-
-    def _from_warc(self, file: InputFile) -> Iterator[pa.RecordBatch]:
-        parser = self.parser(file)
-        for data in chunks(file):
-            for batch in parser.feed(data):
-                yield pa.record_batch(batch)
-        for batch in parser.finish():
-            yield pa.record_batch(batch)
+        if is_arc:
+            return Extent(0, file.size or 0, 0)
+        assert parser.begin is not None
+        assert parser.end is not None
+        return Extent(parser.begin, parser.end, parser.rewound - file.rewound)
 
     def parser(self, file: InputFile) -> _native.WarcParser:
         """A native parser with these parameters."""
@@ -119,6 +135,7 @@ def read_warc(
     max_payload_bytes: int = 64 << 20,
     max_document_bytes: int = 20 << 20,
     batch_bytes: int = BATCH_BYTES,
+    split_bytes: int = SPLIT_BYTES,
 ) -> ReadWarc:
     """Reads WARC 0.17 to 1.1 (plain, gzip, zstd), WET and ARC files.
 
@@ -132,11 +149,13 @@ def read_warc(
         max_document_bytes: longest body once its transfer and content codings are undone (trafilatura's own
             limit, 20 MB, is the default).
         batch_bytes: bytes of payload after which a batch is complete.
+        split_bytes: a longer file is read in splits of this many bytes, each a shard of its own, if it is plain
+            or gzip with a member per record; the rows are the same. Part of the plan.
 
     Raises:
         CurateError: a limit is not positive.
     """
-    if min(max_payload_bytes, max_document_bytes, batch_bytes) <= 0:
+    if min(max_payload_bytes, max_document_bytes, batch_bytes, split_bytes) <= 0:
         raise CurateError("the limits of read_warc must be positive", hint="they are numbers of bytes")
     return ReadWarc(
         as_urls(urls),
@@ -146,6 +165,7 @@ def read_warc(
         max_payload_bytes,
         max_document_bytes,
         batch_bytes,
+        split_bytes,
     )
 
 
@@ -153,9 +173,18 @@ def _repeat(value: str, batch: pa.RecordBatch) -> pa.Array:
     return pa.repeat(pa.scalar(value, pa.string()), batch.num_rows)
 
 
-def _is_arc(stream: IO[bytes]) -> bool:
-    """True where the file starts with `filedesc:`, perhaps inside gzip."""
-    head = stream.read(4096)
+def _from_warc(parser: _native.WarcParser, file: InputFile) -> Iterator[pa.RecordBatch]:
+    for data in chunks(file, file.start):
+        for batch in parser.feed(data):
+            yield pa.record_batch(batch)
+        if parser.end is not None:
+            break
+    for batch in parser.finish():
+        yield pa.record_batch(batch)
+
+
+def _is_arc(head: bytes) -> bool:
+    """True where a file that starts so starts with `filedesc:`, perhaps inside gzip."""
     if head.startswith(b"\x1f\x8b"):
         try:
             head = zlib.decompressobj(31).decompress(head, 64)

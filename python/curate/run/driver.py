@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -11,14 +12,14 @@ from curate.errors import CurateError, OutputError, PlanError
 from curate.io.atomic import temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
 from curate.pipeline import Pipeline, differences
-from curate.report import Ledger, Report
+from curate.report import Ledger, Report, add_step_time
 from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
-from curate.run.steps import Step, is_done, part_of, step_named, steps, valid_ledger
+from curate.run.steps import SPLITS, Step, is_done, part_of, step_named, steps, tasks_left, valid_ledger
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -135,6 +136,8 @@ def run_part(
             f"step `{step}` needs step `{OPEN}`", hint="start the steps in the order of `--steps`"
         )
     chosen = step_named(job, step)
+    if step == SPLITS and part:  # later splits wait for the earlier ones of their file
+        return
     _run_step(job, chosen, executor or Local(), watcher or Silent(), part_of(chosen.tasks, part, parts))
 
 
@@ -145,7 +148,7 @@ def step_names(pipeline: Pipeline) -> list[str]:
 
 def _job(pipeline: Pipeline) -> Job:
     plan = pipeline.plan()
-    job = Job(plan, plan.read.files(), Layout(Path(plan.write.folder)))
+    job = Job(plan, plan.read.shards(), Layout(Path(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
     _refuse_own_input(job)
@@ -236,6 +239,7 @@ def _open_output(job: Job) -> None:
             "fingerprint": _fingerprint(job),
             "inputs": description.pop("inputs"),
             "plan": description,
+            "reasons": job.plan.reasons(),
         },
     )
 
@@ -264,10 +268,19 @@ def _discard_stale(job: Job) -> None:
 
 
 def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
+    if step.name == SPLITS:
+        while todo := tasks_left(job, step):
+            watcher.begin(step.title, 0, len(todo))
+            executor.execute(job, todo, watcher.advance)
+            watcher.end()
+        return
     todo = [task for task in part if not is_done(job, task)]
     watcher.begin(step.title, len(part) - len(todo), len(part))
+    started = perf_counter()
     executor.execute(job, todo, watcher.advance)
     watcher.end()
+    if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
+        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
 
 
 def _all_done(job: Job) -> bool:
@@ -307,7 +320,7 @@ def _finish(job: Job) -> Report:
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
     ledgers = _ledgers(job)
-    write_results(job, ledgers, Report.of(str(layout.root), ledgers))
+    write_results(job, ledgers)
     finish_removal(layout)
     shutil.rmtree(layout.work, ignore_errors=True)
     return Report.of(str(layout.root), _ledgers(job))

@@ -21,6 +21,7 @@ from curate.report import Ledger, StepCount
 from curate.run.decide import KILLED_WORKER, Positions, check_reasons, conform, divide, run_stages
 from curate.run.job import Job, Kind, Task
 from curate.run.rejects import RejectSink, reject_schema
+from curate.run.splits import Observed
 from curate.run.suspects import Attempt, Place
 from curate.schema import (
     EVERY_SHARD,
@@ -123,10 +124,10 @@ def _kept(
 def _read_input(
     job: Job, shard: int, ledger: Ledger, rejects: RejectSink
 ) -> Iterator[tuple[pa.RecordBatch, Positions]]:
-    reader, file = job.plan.read, job.files[shard]
+    reader, split = job.plan.read, Observed(job, shard)
     count = ledger.steps[reader.name]
     started = perf_counter()
-    for outcome in reader.read(file):
+    for outcome in split.outcomes(ledger):
         if outcome.reason is not None:
             check_reasons(reader.name, reader.reasons, outcome.reason)
         positions = np.arange(count.rows_in, count.rows_in + outcome.batch.num_rows)
@@ -136,7 +137,7 @@ def _read_input(
         if batch.num_rows:
             yield batch, positions
         started = perf_counter()
-    ledger.input_bytes = file.size or 0
+    ledger.input_bytes = job.files[shard].length or 0
     ledger.quarantined = {
         reason: found for reason, found in sorted(count.rejected.items()) if reason in reader.damage
     }

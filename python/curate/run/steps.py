@@ -12,6 +12,10 @@ from curate.errors import CurateError
 from curate.io.spill import has_spill
 from curate.report import Ledger
 from curate.run.job import Job, Kind, Task
+from curate.run.splits import Correction, has_ids, is_divided, unsettled
+
+#: The step that makes the splits of input files agree; what is left to do in it is known when it comes.
+SPLITS = "phase-1-splits"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ def steps(job: Job) -> list[Step]:
         number, barrier = phase.number, phase.exit
         tasks = tuple(Task(Kind.SHARD, number, 0, shard) for shard in shards)
         found.append(Step(f"phase-{number}", f"phase {number}", tasks))
+        if number == 1 and is_divided(job):
+            found.append(Step(SPLITS, "splits", ()))
         for index, round_ in enumerate(barrier.rounds if barrier else ()):
             assert barrier is not None
             title, name = f"{barrier.name}: {round_.name}", f"phase-{number}-{round_.name}"
@@ -58,13 +64,21 @@ def step_named(job: Job, name: str) -> Step:
     if name not in {step.name for step in every}:
         raise CurateError(f"there is no step `{name}`", hint="`--steps` lists them")
     for step in itertools.takewhile(lambda step: step.name != name, every):
-        left = sum(not is_done(job, task) for task in step.tasks)
+        left = tasks_left(job, step)
         if left:
             raise CurateError(
-                f"step `{name}` needs step `{step.name}`, of which {left} of {len(step.tasks)} tasks are not done",
+                f"step `{name}` needs step `{step.name}`, "
+                f"of which {len(left)} of {len(step.tasks) or len(left)} tasks are not done",
                 hint="start the steps in the order of `--steps`, each when all parts of the one before have ended",
             )
     return next(step for step in every if step.name == name)
+
+
+def tasks_left(job: Job, step: Step) -> list[Task]:
+    """The tasks of a step that are not done; of `SPLITS`, those that are known already."""
+    if step.name == SPLITS:
+        return unsettled(job)
+    return [task for task in step.tasks if not is_done(job, task)]
 
 
 def part_of(tasks: Sequence[Task], index: int, count: int) -> list[Task]:
@@ -92,6 +106,10 @@ def _is_shard_done(job: Job, number: int, shard: int) -> bool:
     ledger = valid_ledger(job, number, shard)
     if ledger is None:
         return False
+    if number == 1 and job.files[shard].is_split:
+        obeyed = ledger.split.get("correction") == Correction.of(job, shard).digest
+        if not (obeyed and has_ids(job, shard)):
+            return False
     for name, receipt in ledger.outputs.items():
         path = job.layout.root / name
         if not path.is_file() or path.stat().st_size != receipt["bytes"]:

@@ -5,13 +5,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    BooleanBuilder, Int64Builder, LargeBinaryBuilder, LargeStringBuilder, StringBuilder,
+    BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, LargeBinaryBuilder, LargeStringBuilder,
+    StringBuilder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema};
-use curate_warc::{Event, Limits, Parser, Row, Selection, interpret, offset_id};
+use curate_warc::{Container, Event, Limits, Parser, Row, Selection, Split, interpret, offset_id};
 use pyo3::prelude::*;
 use pyo3_arrow::{PyArray, PyRecordBatch};
 
@@ -103,6 +104,7 @@ impl Batches {
 #[pyclass(module = "curate._native")]
 struct WarcParser {
     parser: Parser,
+    limits: Limits,
     file: String,
     selection: Selection,
     batches: Batches,
@@ -121,11 +123,13 @@ impl WarcParser {
         max_document_bytes: usize,
         batch_bytes: usize,
     ) -> Self {
+        let limits = Limits { max_payload: max_payload_bytes, ..Limits::default() };
         let lower = |names: Option<Vec<String>>| {
             names.map(|names| names.iter().map(|name| name.to_ascii_lowercase()).collect())
         };
         Self {
-            parser: Parser::new(Limits { max_payload: max_payload_bytes, ..Limits::default() }),
+            parser: Parser::new(limits),
+            limits,
             file,
             selection: Selection {
                 record_types: lower(record_types),
@@ -137,8 +141,13 @@ impl WarcParser {
         }
     }
 
+    fn confine(&mut self, head: &[u8], start: u64, stop: Option<u64>, exact: bool, rewound: u64) {
+        let split = Split { container: Container::of(head), start, stop, exact, rewound };
+        self.parser = Parser::of_split(self.limits, split);
+    }
+
     fn feed(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<Vec<PyRecordBatch>> {
-        let Self { parser, file, selection, batches } = self;
+        let Self { parser, file, selection, batches, .. } = self;
         detached(py, || {
             parser.feed(data, &mut |event: Event<'_>| batches.push(interpret(&event, file, selection)));
             Ok::<_, Infallible>(())
@@ -148,7 +157,7 @@ impl WarcParser {
     }
 
     fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<PyRecordBatch>> {
-        let Self { parser, file, selection, batches } = self;
+        let Self { parser, file, selection, batches, .. } = self;
         detached(py, || {
             parser.finish(&mut |event: Event<'_>| batches.push(interpret(&event, file, selection)));
             batches.flush();
@@ -156,12 +165,55 @@ impl WarcParser {
         })?;
         Ok(self.take())
     }
+
+    #[getter]
+    fn begin(&self) -> Option<u64> {
+        self.parser.begin()
+    }
+
+    #[getter]
+    fn end(&self) -> Option<u64> {
+        self.parser.end()
+    }
+
+    #[getter]
+    fn rewound(&self) -> u64 {
+        self.parser.rewound()
+    }
 }
 
 impl WarcParser {
     fn take(&mut self) -> Vec<PyRecordBatch> {
         self.batches.done.drain(..).map(PyRecordBatch::new).collect()
     }
+}
+
+/// Can an archive that starts with these bytes be divided among parsers?
+#[pyfunction]
+fn warc_is_divisible(head: &[u8]) -> bool {
+    Container::of(head).is_some()
+}
+
+/// Does it change nothing in a split that the splits before it read this much again?
+#[pyfunction]
+fn warc_is_unaffected(rewound: u64, before: u64) -> bool {
+    Split::is_unaffected(rewound, before)
+}
+
+/// 16 bytes for each id; null ids have none.
+#[pyfunction]
+fn id_hashes(ids: PyArray) -> PyResult<PyArray> {
+    let ids = large_strings(ids)?;
+    let mut hashes = FixedSizeBinaryBuilder::with_capacity(ids.len(), 16);
+    for id in &ids {
+        match id {
+            Some(id) => hashes
+                .append_value(curate_warc::id_hash(id).to_be_bytes())
+                .map_err(|error| to_py_error(error.to_string()))?,
+            None => hashes.append_null(),
+        }
+    }
+    Ok(to_python(Arc::new(hashes.finish())))
 }
 
 /// The identity of rows that bring none, from the file's name and their byte offsets.
@@ -207,5 +259,8 @@ impl SeenIds {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<WarcParser>()?;
     module.add_class::<SeenIds>()?;
+    module.add_function(wrap_pyfunction!(warc_is_divisible, module)?)?;
+    module.add_function(wrap_pyfunction!(warc_is_unaffected, module)?)?;
+    module.add_function(wrap_pyfunction!(id_hashes, module)?)?;
     module.add_function(wrap_pyfunction!(offset_ids, module)?)
 }

@@ -68,6 +68,9 @@ pub(crate) struct Framer {
     /// Start of what is not yet delivered: the record in work, or the next boundary.
     read: usize,
     state: State,
+    /// Plain input: a record that begins here or later is not ours.
+    stop: Option<u64>,
+    stopped: Option<u64>,
 }
 
 impl Framer {
@@ -80,7 +83,19 @@ impl Framer {
             buffer: Vec::new(),
             read: 0,
             state: State::Boundary,
+            stop: None,
+            stopped: None,
         }
+    }
+
+    /// Plain input: records from `stop` on are left alone.
+    pub fn stop_at(&mut self, stop: Option<u64>) {
+        self.stop = stop;
+    }
+
+    /// Where the first record begins that is left alone; None before it is reached.
+    pub fn stopped(&self) -> Option<u64> {
+        self.stopped
     }
 
     /// A new member (or, `plain`, the uncompressed input) starts at `offset`; what is left of an earlier one goes.
@@ -216,6 +231,11 @@ impl Framer {
         self.read = skip_line_ends(&self.buffer, self.read);
         let rest = &self.buffer[self.read..];
         if rest.is_empty() {
+            return false;
+        }
+        let position = self.offset + self.dropped + self.read as u64;
+        if self.plain && self.stop.is_some_and(|stop| position >= stop) {
+            self.stopped = Some(position);
             return false;
         }
         self.state = match starts_mark(rest) {

@@ -12,9 +12,11 @@ mod framer;
 mod interpret;
 mod marks;
 mod parser;
+mod split;
 
 pub use body::{Body, BodyFault, decode_body};
 pub use event::{DamageKind, Event, Flaw, Limits};
 pub use fields::Fields;
 pub use interpret::{Row, Selection, id_hash, interpret, offset_id};
 pub use parser::Parser;
+pub use split::{Container, Split};

@@ -1,20 +1,21 @@
 //! The container: which compression, where members start, and how to go on after a damaged one.
 
-use memchr::memchr2;
+mod search;
 
 use crate::codec::{
     Codec, Format, GZIP_MAGIC, Progress, ZSTD_DICTIONARY_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE_TAIL, dictionary,
-    probe, starts_record,
+    starts_record,
 };
 use crate::event::{DamageKind, Event, Limits};
 use crate::framer::{Edge, Framer};
-use crate::marks::{find_record, starts_mark};
+use crate::marks::starts_mark;
+use crate::split::{Container, Split};
 
 /// A damaged member is searched for the next one at most this far back from where decoding failed.
 const REWIND_BYTES: usize = 1 << 20;
 /// Bytes that may be read again after damage, over the input so far; beyond it the search starts where decoding
 /// failed, so that a file made of nested false starts costs linear time.
-const REWIND_BUDGET_BYTES: u64 = 64 << 20;
+pub(crate) const REWIND_BUDGET_BYTES: u64 = 64 << 20;
 const MAX_DICTIONARY_BYTES: usize = 16 << 20;
 const SCRATCH_BYTES: usize = 128 << 10;
 
@@ -64,28 +65,69 @@ pub struct Parser {
     scratch: Vec<u8>,
     rewound: u64,
     events: u64,
+    split: Split,
+    /// Where the split begins; None while it is searched for.
+    begin: Option<u64>,
+    /// Where what the next split owns begins; None before that is reached.
+    end: Option<u64>,
 }
 
 impl Parser {
     /// A parser for one input.
     pub fn new(limits: Limits) -> Self {
+        Self::of_split(limits, Split::default())
+    }
+
+    /// A parser for a split of an input; it is fed from `split.start` on.
+    pub fn of_split(limits: Limits, split: Split) -> Self {
+        let kind = match split.container {
+            None => None,
+            Some(Container::Gzip) => Some(Kind::Members(Format::Gzip)),
+            Some(Container::Plain) => Some(Kind::Plain),
+        };
+        let mut framer = Framer::new(limits);
+        if kind == Some(Kind::Plain) {
+            framer.begin(split.start, true);
+        }
+        framer.stop_at(split.stop);
         Self {
-            kind: None,
+            kind,
             raw: Vec::new(),
-            base: 0,
+            base: split.start,
             cursor: 0,
             member: None,
             lost: None,
             dictionary: Vec::new(),
-            framer: Framer::new(limits),
+            framer,
             scratch: vec![0; SCRATCH_BYTES],
-            rewound: 0,
+            rewound: split.rewound,
             events: 0,
+            split,
+            begin: split.exact.then_some(split.start),
+            end: None,
         }
+    }
+
+    /// Where the first record (or member) of the split begins: the end of the input if there is none.
+    pub fn begin(&self) -> Option<u64> {
+        self.begin
+    }
+
+    /// Where what follows the split begins; None as long as more input is needed.
+    pub fn end(&self) -> Option<u64> {
+        self.end
+    }
+
+    /// Bytes that were read again after damage, with those that the split was told of.
+    pub fn rewound(&self) -> u64 {
+        self.rewound
     }
 
     /// Takes the next bytes of the input; what they complete goes to `sink`.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
+        if self.end.is_some() {
+            return;
+        }
         self.raw.extend_from_slice(bytes);
         self.run(false, sink);
         let keep = match &self.member {
@@ -101,25 +143,44 @@ impl Parser {
 
     /// The input ended. A non-empty input always gives at least one event.
     pub fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if self.end.is_some() {
+            return;
+        }
         self.run(true, sink);
         let length = self.base + self.raw.len() as u64;
-        if self.events == 0 && length > 0 {
-            sink(Event::Damage { kind: DamageKind::Record, offset: 0, inner: 0, skipped: length });
+        self.begin.get_or_insert(length);
+        if self.end.is_none() {
+            self.end = Some(length);
+            if self.events == 0 && length > 0 && self.split.start == 0 {
+                sink(Event::Damage { kind: DamageKind::Record, offset: 0, inner: 0, skipped: length });
+            }
         }
     }
 
     fn run(&mut self, eof: bool, sink: &mut dyn FnMut(Event<'_>)) {
-        let mut events = 0;
-        let mut counting = |event: Event<'_>| {
-            events += 1;
-            sink(event);
-        };
-        while self.step(eof, &mut counting) {}
-        self.events += events;
+        loop {
+            let mut events = 0;
+            let more = self.step(eof, &mut |event: Event<'_>| {
+                events += 1;
+                sink(event);
+            });
+            self.events += events;
+            if !more || self.end.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Does what begins here belong to the next split? An input without any event is one event of its first split.
+    fn is_past(&self, position: u64) -> bool {
+        self.split.stop.is_some_and(|stop| position >= stop) && (self.events > 0 || self.split.start > 0)
     }
 
     /// One transition; false = nothing more can be said about what is here.
     fn step(&mut self, eof: bool, sink: &mut dyn FnMut(Event<'_>)) -> bool {
+        if self.begin.is_none() {
+            return self.seek(eof);
+        }
         if self.lost.is_some() {
             return self.resynchronise(eof, sink);
         }
@@ -132,9 +193,19 @@ impl Parser {
             if eof {
                 self.framer.end(Edge::Eof, sink);
             }
+            self.end = self.framer.stopped();
             return false;
         }
-        match self.identify(eof) {
+        let start = self.identify(eof);
+        if matches!(start, Start::Unknown) && !self.framer.is_whole() {
+            self.framer.end(Edge::Sealed, sink);
+        }
+        let begins = matches!(start, Start::Member(_) | Start::Unknown);
+        if begins && self.framer.is_whole() && self.is_past(self.position()) {
+            self.end = Some(self.position());
+            return false;
+        }
+        match start {
             Start::NeedMore => {
                 if eof && self.cursor < self.raw.len() {
                     self.lose(self.position(), DamageKind::CutShort);
@@ -161,9 +232,6 @@ impl Parser {
             }
             Start::Skippable => self.skip_frame(eof),
             Start::Unknown => {
-                if !self.framer.is_whole() {
-                    self.framer.end(Edge::Sealed, sink);
-                }
                 self.lose(self.position(), DamageKind::Member);
                 true
             }
@@ -272,6 +340,10 @@ impl Parser {
                 if let Some(is_record) = starts_record(first) {
                     if is_record {
                         self.framer.end(Edge::Sealed, sink);
+                        if self.split.stop.is_some_and(|stop| member.start >= stop) {
+                            self.end = Some(member.start);
+                            return false;
+                        }
                         self.framer.begin(member.start, false);
                     }
                     self.framer.push(first, sink);
@@ -324,63 +396,5 @@ impl Parser {
             self.cursor -= back as usize;
         }
         self.lost = Some(Lost { from, inner: self.framer.pending(), kind });
-    }
-
-    fn resynchronise(&mut self, eof: bool, sink: &mut dyn FnMut(Event<'_>)) -> bool {
-        let found = loop {
-            let rest = &self.raw[self.cursor..];
-            let hit = if self.kind.is_none() {
-                rest.iter().position(|byte| [GZIP_MAGIC[0], ZSTD_MAGIC[0], b'W', b'w'].contains(byte))
-            } else {
-                memchr2(GZIP_MAGIC[0], ZSTD_MAGIC[0], rest)
-            };
-            let Some(hit) = hit else {
-                self.cursor = self.raw.len();
-                break None;
-            };
-            self.cursor += hit;
-            match self.is_start(&self.raw[self.cursor..], eof) {
-                Some(true) => break Some(self.cursor),
-                Some(false) => self.cursor += 1,
-                None => return false,
-            }
-        };
-        if found.is_none() && !eof {
-            return false;
-        }
-        let Some(lost) = self.lost.take() else { return false };
-        if found.is_none() && lost.kind == DamageKind::CutShort && !self.framer_is_spent(&lost) {
-            self.framer.cut(sink);
-            return false;
-        }
-        let kind = if found.is_some() { DamageKind::Member } else { lost.kind };
-        let skipped = self.position() - lost.from;
-        self.framer.begin(self.position(), false);
-        sink(Event::Damage { kind, offset: lost.from, inner: lost.inner, skipped });
-        found.is_some()
-    }
-
-    /// Was the cut before the first byte of a member, so that the framer knows nothing of it?
-    fn framer_is_spent(&self, lost: &Lost) -> bool {
-        self.framer.offset() != lost.from && self.framer.is_whole()
-    }
-
-    /// Does a readable record start here? None = more bytes are needed to say.
-    fn is_start(&self, rest: &[u8], eof: bool) -> Option<bool> {
-        let format = match rest[0] {
-            b'W' | b'w' => {
-                return match find_record(&rest[..rest.len().min(128)], 0) {
-                    (Some(0), _) => Some(true),
-                    (None, 0) if !eof && rest.len() < 128 => None,
-                    _ => Some(false),
-                };
-            }
-            first if first == GZIP_MAGIC[0] => Format::Gzip,
-            _ => Format::Zstd,
-        };
-        if self.kind.is_some_and(|kind| kind != Kind::Members(format)) {
-            return Some(false);
-        }
-        probe(format, rest, &self.dictionary, eof)
     }
 }
