@@ -1,7 +1,8 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -38,11 +39,11 @@ class Watcher(Protocol):
     def begin(self, title: str, done: int, total: int) -> None:
         """A group of tasks starts; `done` of `total` are valid from an earlier start."""
 
-    def advance(self, task: Task, rows: int, size: int, finished: bool) -> None:
-        """A task did some rows and bytes, or finished."""
+    def advance(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
+        """A task did some rows and bytes, of which `kept` rows are left, or finished."""
 
     def end(self) -> None:
-        """The group is done."""
+        """The group is done, or was stopped by an error."""
 
 
 class Silent:
@@ -51,7 +52,7 @@ class Silent:
     def begin(self, title: str, done: int, total: int) -> None:
         """Shows nothing."""
 
-    def advance(self, task: Task, rows: int, size: int, finished: bool) -> None:
+    def advance(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
         """Shows nothing."""
 
     def end(self) -> None:
@@ -165,8 +166,8 @@ def _discard_damaged(path: Path, rebuilt: set[Path], watcher: Watcher) -> None:
         raise CurateError(f"the spill `{path}` is damaged again", hint="check the disk")
     rebuilt.add(path)
     path.unlink(missing_ok=True)
-    watcher.begin(f"damaged, made again: {path}", 0, 0)
-    watcher.end()
+    with _told(watcher, f"damaged, made again: {path}", 0, 0):
+        pass
 
 
 def _refuse_own_input(job: Job) -> None:
@@ -270,17 +271,25 @@ def _discard_stale(job: Job) -> None:
 def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
     if step.name == SPLITS:
         while todo := tasks_left(job, step):
-            watcher.begin(step.title, 0, len(todo))
-            executor.execute(job, todo, watcher.advance)
-            watcher.end()
+            with _told(watcher, step.title, 0, len(todo)):
+                executor.execute(job, todo, watcher.advance)
         return
     todo = [task for task in part if not is_done(job, task)]
-    watcher.begin(step.title, len(part) - len(todo), len(part))
     started = perf_counter()
-    executor.execute(job, todo, watcher.advance)
-    watcher.end()
+    with _told(watcher, step.title, len(part) - len(todo), len(part)):
+        executor.execute(job, todo, watcher.advance)
     if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
         add_step_time(job.layout.step_times, step.name, perf_counter() - started)
+
+
+@contextmanager
+def _told(watcher: Watcher, title: str, done: int, total: int) -> Iterator[None]:
+    """Tells that a group starts and that it ends, however it ends."""
+    watcher.begin(title, done, total)
+    try:
+        yield
+    finally:
+        watcher.end()
 
 
 def _all_done(job: Job) -> bool:
