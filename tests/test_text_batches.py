@@ -1,6 +1,7 @@
 import pyarrow as pa
 import pytest
 
+from curate.schema import as_large_strings
 from curate.text_batches import text_batches
 
 
@@ -15,10 +16,20 @@ def test_batches_of_an_iterator_are_bounded() -> None:
     sizes = [len(batch) for batch in text_batches("x" * 100 for _ in range(10_000))]
     assert sum(sizes) == 10_000
     assert max(sizes) == 4096
-    assert len(list(text_batches(iter(["x" * (1 << 22)] * 3)))) == 4
+    assert len(list(text_batches(iter(["x" * (1 << 19)] * 3)))) == 4
 
 
 @pytest.mark.parametrize("one", ["text", b"text"])
 def test_one_text_is_an_error(one: str | bytes) -> None:
     with pytest.raises(TypeError, match="several"):
         list(text_batches(one))
+
+
+def test_strings_become_what_arrow_makes_of_them() -> None:
+    for texts in ([], [None], ["a", None, "", "漢\0é"], [None] * 9 + ["x"], ["é"] * 9):
+        array = as_large_strings(texts)
+        array.validate(full=True)
+        assert array.equals(pa.array(texts, pa.large_string()))
+        assert array.null_count == texts.count(None)
+    with pytest.raises(UnicodeEncodeError):
+        as_large_strings(["\ud800"])

@@ -124,14 +124,15 @@ def verify(folder: str) -> int:
 @click.argument("folder")
 @click.option("--parameters", type=click.IntRange(1), help="Tell what a model of this size needs.")
 def report(folder: str, parameters: int | None) -> int:
-    """Print the funnel of a finished run, and what its tokens are worth."""
-    from curate.run.verify import report_of
+    """Print the funnel of a finished run, and write its report.json and report.html anew."""
+    from curate.run.verify import report_of, rewrite_report
 
     found = report_of(folder)
     found.print(PatientConsole())
     if parameters is not None:
         for told in found.budgets(parameters).values():
             click.echo("\n".join(told.sentences()))
+    rewrite_report(folder)
     return found.exit_code
 
 

@@ -14,6 +14,8 @@ from curate.budget import Budget, budget
 from curate.io.atomic import write_json
 
 LEDGER_VERSION = 1
+#: Below the output folder, among the ledgers.
+STEP_TIMES = "ledger/steps.json"
 
 
 @dataclass
@@ -137,6 +139,21 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
         "quarantined": {source: dict(sorted(damage.items())) for source, damage in quarantined.items()},
         "tokens": dict(sorted(tokens.items())),
     }
+
+
+def step_times(path: Path) -> dict[str, float]:
+    """Step -> seconds by the clock, over all starts of a run; steps done in parts are not there."""
+    try:
+        return dict(json.loads(path.read_bytes())["step_seconds"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return {}
+
+
+def add_step_time(path: Path, name: str, seconds: float) -> None:
+    """Adds to the seconds of a step."""
+    steps = step_times(path)
+    steps[name] = round(steps.get(name, 0.0) + seconds, 6)
+    write_json(path, {"step_seconds": steps})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Text is `large_string` and bytes are `large_binary`: 32-bit offsets overflow at 
 
 from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 
 # raw: one row per record that a reader found
@@ -110,7 +111,26 @@ def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -
         return texts if texts.type == pa.large_string() else texts.cast(pa.large_string())
     if hasattr(texts, "__arrow_c_array__"):
         return as_large_strings(pa.array(texts))
+    held = list(texts)
+    if all(text is None or isinstance(text, str) for text in held):
+        return _from_strings(held)
     try:
-        return pa.array(list(texts), pa.large_string())
+        return pa.array(held, pa.large_string())
     except pa.ArrowInvalid as error:
         raise TypeError(f"expected texts: {error}") from error
+
+
+def _from_strings(texts: list[str | None]) -> pa.LargeStringArray:
+    """What `pa.array` makes of strings.
+
+    It imports pandas where that is installed, 35 MB, and leaves UTF-8 in every string that is not ASCII.
+    """
+    encoded = [(text or "").encode() for text in texts]
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
+    nulls = texts.count(None)
+    valid = np.packbits([text is not None for text in texts], bitorder="little") if nulls else None
+    buffers = (offsets, b"".join(encoded))
+    return pa.LargeStringArray.from_buffers(
+        len(encoded), *map(pa.py_buffer, buffers), None if valid is None else pa.py_buffer(valid), nulls
+    )

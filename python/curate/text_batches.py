@@ -9,7 +9,7 @@ from curate.schema import as_large_strings
 
 #: Texts gathered from an iterator before they cross to native code.
 _ROWS = 4096
-_CHARACTERS = 1 << 22
+_CHARACTERS = 1 << 19
 
 
 def text_batches(texts: Any) -> Iterator[pa.LargeStringArray]:

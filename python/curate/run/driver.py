@@ -1,8 +1,10 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -11,7 +13,7 @@ from curate.errors import CurateError, OutputError, PlanError
 from curate.io.atomic import temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
 from curate.pipeline import Pipeline, differences
-from curate.report import Ledger, Report
+from curate.report import Ledger, Report, add_step_time
 from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
@@ -37,11 +39,11 @@ class Watcher(Protocol):
     def begin(self, title: str, done: int, total: int) -> None:
         """A group of tasks starts; `done` of `total` are valid from an earlier start."""
 
-    def advance(self, task: Task, rows: int, size: int, finished: bool) -> None:
-        """A task did some rows and bytes, or finished."""
+    def advance(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
+        """A task did some rows and bytes, of which `kept` rows are left, or finished."""
 
     def end(self) -> None:
-        """The group is done."""
+        """The group is done, or was stopped by an error."""
 
 
 class Silent:
@@ -50,7 +52,7 @@ class Silent:
     def begin(self, title: str, done: int, total: int) -> None:
         """Shows nothing."""
 
-    def advance(self, task: Task, rows: int, size: int, finished: bool) -> None:
+    def advance(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
         """Shows nothing."""
 
     def end(self) -> None:
@@ -164,8 +166,8 @@ def _discard_damaged(path: Path, rebuilt: set[Path], watcher: Watcher) -> None:
         raise CurateError(f"the spill `{path}` is damaged again", hint="check the disk")
     rebuilt.add(path)
     path.unlink(missing_ok=True)
-    watcher.begin(f"damaged, made again: {path}", 0, 0)
-    watcher.end()
+    with _told(watcher, f"damaged, made again: {path}", 0, 0):
+        pass
 
 
 def _refuse_own_input(job: Job) -> None:
@@ -238,6 +240,7 @@ def _open_output(job: Job) -> None:
             "fingerprint": _fingerprint(job),
             "inputs": description.pop("inputs"),
             "plan": description,
+            "reasons": job.plan.reasons(),
         },
     )
 
@@ -268,14 +271,25 @@ def _discard_stale(job: Job) -> None:
 def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
     if step.name == SPLITS:
         while todo := tasks_left(job, step):
-            watcher.begin(step.title, 0, len(todo))
-            executor.execute(job, todo, watcher.advance)
-            watcher.end()
+            with _told(watcher, step.title, 0, len(todo)):
+                executor.execute(job, todo, watcher.advance)
         return
     todo = [task for task in part if not is_done(job, task)]
-    watcher.begin(step.title, len(part) - len(todo), len(part))
-    executor.execute(job, todo, watcher.advance)
-    watcher.end()
+    started = perf_counter()
+    with _told(watcher, step.title, len(part) - len(todo), len(part)):
+        executor.execute(job, todo, watcher.advance)
+    if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
+        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
+
+
+@contextmanager
+def _told(watcher: Watcher, title: str, done: int, total: int) -> Iterator[None]:
+    """Tells that a group starts and that it ends, however it ends."""
+    watcher.begin(title, done, total)
+    try:
+        yield
+    finally:
+        watcher.end()
 
 
 def _all_done(job: Job) -> bool:
@@ -315,7 +329,7 @@ def _finish(job: Job) -> Report:
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
     ledgers = _ledgers(job)
-    write_results(job, ledgers, Report.of(str(layout.root), ledgers))
+    write_results(job, ledgers)
     finish_removal(layout)
     shutil.rmtree(layout.work, ignore_errors=True)
     return Report.of(str(layout.root), _ledgers(job))

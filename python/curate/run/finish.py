@@ -10,7 +10,8 @@ from curate.errors import OutputError
 from curate.io.atomic import write_json
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard
 from curate.pipeline import FORMAT_VERSION
-from curate.report import Ledger, Report
+from curate.report import Ledger, totals
+from curate.report_page import write_report
 from curate.run.card import write_card
 from curate.run.job import Job
 from curate.run.layout import Layout
@@ -56,15 +57,15 @@ def finished_manifest(layout: Layout) -> dict[str, Any]:
     return manifest
 
 
-def write_results(job: Job, ledgers: Sequence[Ledger], report: Report) -> None:
+def write_results(job: Job, ledgers: Sequence[Ledger]) -> None:
     """Indexes the token datasets, then writes the report and, as the very last thing, the complete manifest."""
     layout = job.layout
     if job.plan.write.tokens:
         _finish_datasets(job, ledgers)
-    write_json(layout.report, report.to_json())
     manifest = read_manifest(layout)
     assert manifest is not None
-    write_json(layout.manifest, {**manifest, "complete": True, "totals": report.totals})
+    write_report(layout.root, ledgers, manifest)
+    write_json(layout.manifest, {**manifest, "complete": True, "totals": totals(ledgers)})
 
 
 def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.report import STEP_TIMES
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -16,11 +18,6 @@ class Layout:
         return self.root / "manifest.json"
 
     @property
-    def report(self) -> Path:
-        """The funnel and everything else worth telling, as JSON."""
-        return self.root / "report.json"
-
-    @property
     def ledgers(self) -> Path:
         """Folder of the ledgers."""
         return self.root / "ledger"
@@ -28,6 +25,11 @@ class Layout:
     def ledger(self, phase: int, shard: int) -> Path:
         """Counts of one shard in one phase; written last, so it is the completion marker."""
         return self.ledgers / f"phase-{phase}-{shard:05d}.json"
+
+    @property
+    def step_times(self) -> Path:
+        """Seconds by the clock of each step."""
+        return self.root / STEP_TIMES
 
     @property
     def work(self) -> Path:

@@ -13,12 +13,12 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Protocol
 
 from curate.errors import CurateError
 from curate.io.atomic import set_writer
@@ -27,8 +27,12 @@ from curate.run.job import Job, Task
 from curate.run.phase import run_task
 from curate.run.suspects import Attempt, Deaths, Place, Suspicion
 
-#: Told by the driver: task, rows, payload bytes, and whether the task is finished.
-OnProgress = Callable[[Task, int, int, bool], None]
+
+class OnProgress(Protocol):
+    """Told by the driver."""
+
+    def __call__(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
+        """A task did `rows` rows of `size` payload bytes, of which `kept` rows are left, or is finished."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +183,11 @@ class _Pool:
             if ours and isinstance(error, CurateError | OSError | KeyboardInterrupt):
                 raise error
             raise CurateError(f"{task} failed: {error!r}", hint=f"this is a bug in a stage:\n{trace}")
-        rows, size = content
+        rows, size, kept = content
         done = kind == "done"
         if done:
             worker.task = None
-        self._on_progress(task, rows, size, done)
+        self._on_progress(task, rows, size, done, kept)
         return int(done)
 
     def _start(self) -> None:
@@ -237,13 +241,13 @@ def _work(connection: Connection, start: Start) -> None:
         except BaseException as error:
             _fail(connection, error)
             return
-        connection.send(("done", 0, 0))
+        connection.send(("done", 0, 0, 0))
 
 
 def _attempt(connection: Connection, suspicion: Suspicion) -> Attempt:
     return Attempt(
         suspicion,
-        on_progress=lambda rows, size: connection.send(("progress", rows, size)),
+        on_progress=lambda rows, size, kept: connection.send(("progress", rows, size, kept)),
         on_place=lambda place: connection.send(("at", place)),
     )
 

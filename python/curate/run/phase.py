@@ -114,7 +114,7 @@ def _kept(
         for part in rejected:
             rejects.add(part)
         rejects.flush()
-        attempt.on_progress(batch.num_rows, size)
+        attempt.on_progress(batch.num_rows, size, remaining.num_rows)
         ledger.rows_out += remaining.num_rows
         if remaining.num_rows:
             yield conform(remaining, phase.schema)

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from curate.io.atomic import write_json
 from curate.io.documents import ParquetSink
 from curate.io.tokens import finish_split, write_token_shard
-from curate.report import Ledger, Report
+from curate.report import Ledger, totals
+from curate.report_page import write_report
 from curate.run.finish import finished_manifest, tokenizer_facts, write_dataset_card
 from curate.run.layout import Layout
 from curate.schema import ID, INPUT_IDS, LOSS_MASK, TEXT
@@ -66,9 +67,8 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
                 changed_splits.add(path.parent)
         ledger.write(layout.ledger(ledger.phase, ledger.shard))
     _reindex(layout, ledgers, changed_splits, manifest["plan"])
-    report = Report.of(str(layout.root), ledgers)
-    write_json(layout.report, report.to_json())
-    write_json(layout.manifest, {**manifest, "totals": report.totals})
+    write_report(layout.root, ledgers, manifest)
+    write_json(layout.manifest, {**manifest, "totals": totals(ledgers)})
     write_json(journal, {"ids": wanted.to_pylist(), "done": True})
     return removed
 

@@ -63,12 +63,12 @@ class Attempt:
 
     Attributes:
         suspicion: rows that killed earlier workers, and batches to go through with care.
-        on_progress: told after every batch: rows and payload bytes done since the last call.
+        on_progress: told after every batch: rows and payload bytes done since the last call, and rows left of them.
         on_place: told before every batch, before every stage of a row that goes through alone, and (None) after it.
     """
 
     suspicion: Suspicion = Suspicion()
-    on_progress: Callable[[int, int], None] = lambda rows, size: None
+    on_progress: Callable[[int, int, int], None] = lambda rows, size, kept: None
     on_place: Callable[[Place | None], None] = lambda place: None
 
     def at_stage(self, position: int) -> Callable[[str], None]:

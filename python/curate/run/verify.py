@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from curate.io.atomic import sha256_of
 from curate.io.token_verify import verify_tokens
 from curate.report import Ledger, Report, totals
+from curate.report_page import write_report
 from curate.run.finish import finished_manifest
 from curate.run.layout import Layout
 from curate.schema import REASON, STAGE
@@ -48,10 +49,25 @@ def report_of(folder: str | Path) -> Report:
         FileNotFoundError: `folder` holds no run.
         OutputError: the run is not finished.
     """
+    return Report.of(str(folder), _finished_ledgers(folder))
+
+
+def rewrite_report(folder: str | Path) -> None:
+    """Writes `report.json` and `report.html` of a finished run anew.
+
+    Raises:
+        FileNotFoundError: `folder` holds no run.
+        OutputError: the run is not finished.
+    """
+    layout = Layout(Path(folder))
+    write_report(layout.root, _finished_ledgers(folder), finished_manifest(layout))
+
+
+def _finished_ledgers(folder: str | Path) -> list[Ledger]:
     layout = Layout(Path(folder))
     finished_manifest(layout)
     paths = sorted(layout.ledgers.glob("phase-*.json"))
-    return Report.of(str(folder), [ledger for path in paths if (ledger := Ledger.read(path))])
+    return [ledger for path in paths if (ledger := Ledger.read(path))]
 
 
 def _check_chain(ledgers: list[Ledger]) -> list[str]:

@@ -20,7 +20,6 @@ from curate.stage import jsonable
 ITEMS = pa.schema(
     [pa.field("set", pa.string()), pa.field("id", pa.string()), pa.field(TEXT, pa.large_string())]
 )
-_LINE_BREAK = pa.scalar("\n", pa.large_string())
 _LINES = (".jsonl", ".ndjson")
 _ARROW = (".arrow", ".feather", ".ipc")
 _FORMATS = (*_LINES, ".parquet", *_ARROW)
@@ -101,7 +100,7 @@ def _read(file: Any, path: str, fields: tuple[str, ...]) -> pa.Table:
                 f"{path}: none of the columns {', '.join(fields)}",
                 hint=f"name the columns with the items' text by `fields=`; there are {there}",
             )
-        texts = pc.binary_join_element_wise(*map(_strings, present), _LINE_BREAK)
+        texts = pc.binary_join_element_wise(*map(_strings, present), pa.scalar("\n", pa.large_string()))
         rows = pa.array(map(str, range(table.num_rows)), pa.string())
         stem = name.name.split(".")[0]
         sets = (
@@ -140,5 +139,5 @@ def _strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = pc.struct_field(column, TEXT)
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         strings = column.cast(pa.large_list(pa.large_string()))
-        column = pc.binary_join(strings, _LINE_BREAK)
+        column = pc.binary_join(strings, pa.scalar("\n", pa.large_string()))
     return pc.fill_null(column.cast(pa.large_string()), "")

@@ -1,38 +1,22 @@
 //! Pre-token counts: all that training needs to know of a corpus.
 
-use ahash::AHashMap;
-
-use crate::cache::{Key, hash, key};
+use crate::cache::{Key, key};
+use crate::count_tables::{Long, Short};
 use crate::error::Error;
-use crate::huge::Huge;
 use crate::pattern::Pattern;
 use crate::split::Splitter;
 
 /// Pieces whose slots are fetched before the first is used.
 const AHEAD: usize = 32;
-const FIRST_LOG2: u32 = 12;
 
 /// How often each piece occurs. Counts of parts of a corpus add up to the counts of the whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Key and count of pieces of up to fifteen bytes; open addressing, at most three quarters full.
-    short: Huge<(Key, u64)>,
-    shift: u32,
-    filled: usize,
-    long: AHashMap<Box<[u8]>, u64>,
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self::of(FIRST_LOG2)
-    }
+    short: Short,
+    long: Long,
 }
 
 impl Counts {
-    fn of(log2: u32) -> Self {
-        Self { short: Huge::new(1 << log2, (0, 0)), shift: 64 - log2, filled: 0, long: AHashMap::new() }
-    }
-
     /// Nothing counted.
     pub fn new() -> Self {
         Self::default()
@@ -47,14 +31,14 @@ impl Counts {
                 let mut from = start;
                 for (slot, &end) in keys.iter_mut().zip(group) {
                     *slot = key(text_bytes, from, end as usize);
-                    self.short.prefetch((hash(*slot) >> self.shift) as usize);
+                    self.short.prefetch(*slot);
                     from = end as usize;
                 }
                 for (&key, &end) in keys.iter().zip(group) {
                     if key == 0 {
-                        self.add_long(&text_bytes[start..end as usize], 1);
+                        self.long.add(&text_bytes[start..end as usize], 1);
                     } else {
-                        self.add_short(key, 1);
+                        self.short.add(key, 1);
                     }
                     start = end as usize;
                 }
@@ -68,77 +52,37 @@ impl Counts {
             return;
         }
         match key(piece, 0, piece.len()) {
-            0 => self.add_long(piece, count),
-            key => self.add_short(key, count),
+            0 => self.long.add(piece, count),
+            key => self.short.add(key, count),
         }
-    }
-
-    fn add_long(&mut self, piece: &[u8], count: u64) {
-        match self.long.get_mut(piece) {
-            Some(total) => *total = total.saturating_add(count),
-            None => {
-                self.long.insert(piece.into(), count);
-            }
-        }
-    }
-
-    #[inline]
-    fn add_short(&mut self, key: Key, count: u64) {
-        let slots = self.short.as_mut_slice();
-        let last = slots.len() - 1;
-        let mut at = (hash(key) >> self.shift) as usize;
-        loop {
-            let slot = &mut slots[at & last];
-            if slot.0 == key {
-                slot.1 = slot.1.saturating_add(count);
-                return;
-            }
-            if slot.0 == 0 {
-                *slot = (key, count);
-                self.filled += 1;
-                if self.filled > last / 4 * 3 {
-                    self.grow();
-                }
-                return;
-            }
-            at += 1;
-        }
-    }
-
-    fn grow(&mut self) {
-        let mut larger = Self::of(64 - self.shift + 1);
-        for &(key, count) in self.short.as_slice() {
-            if key != 0 {
-                larger.add_short(key, count);
-            }
-        }
-        larger.long = std::mem::take(&mut self.long);
-        *self = larger;
     }
 
     /// Adds all counts of another part.
     pub fn merge(&mut self, other: &Self) {
-        for &(key, count) in other.short.as_slice() {
-            if key != 0 {
-                self.add_short(key, count);
-            }
-        }
-        for (piece, &count) in &other.long {
-            self.add_long(piece, count);
-        }
+        other.short.iter().for_each(|(key, count)| self.short.add(key, count));
+        other.long.iter().for_each(|(piece, count)| self.long.add(piece, count));
     }
 
     /// Calls `each` with every piece and its count, in no particular order.
     pub fn for_each(&self, mut each: impl FnMut(&[u8], u64)) {
-        for &(key, count) in self.short.as_slice() {
-            if key != 0 {
-                let bytes = key.to_le_bytes();
-                each(&bytes[..usize::from(bytes[15])], count);
-            }
+        self.for_each_short(&mut each);
+        self.for_each_long(&mut each);
+    }
+
+    pub(crate) fn for_each_short(&self, each: &mut (impl FnMut(&[u8], u64) + ?Sized)) {
+        for (key, count) in self.short.iter() {
+            let bytes = key.to_le_bytes();
+            each(&bytes[..usize::from(bytes[15])], count);
         }
-        for (piece, &count) in &self.long {
-            each(piece, count);
-        }
+    }
+
+    pub(crate) fn for_each_long(&self, each: &mut (impl FnMut(&[u8], u64) + ?Sized)) {
+        self.long.iter().for_each(|(piece, count)| each(piece, count));
+    }
+
+    /// Forgets pieces of up to fifteen bytes.
+    pub(crate) fn forget_short(&mut self) {
+        self.short = Short::default();
     }
 
     /// Pieces and counts, sorted by the bytes of the piece.
@@ -155,10 +99,8 @@ impl Counts {
             let exact = (u128::from(count) * u128::from(by) + u128::from(of) / 2) / u128::from(of.max(1));
             u64::try_from(exact).unwrap_or(u64::MAX).max(1)
         };
-        for slot in self.short.as_mut_slice().iter_mut().filter(|slot| slot.0 != 0) {
-            slot.1 = scaled(slot.1);
-        }
-        self.long.values_mut().for_each(|count| *count = scaled(*count));
+        self.short.for_each_count(scaled);
+        self.long.for_each_count(scaled);
     }
 
     /// Bytes of all pieces, each as often as it was counted.
@@ -168,9 +110,15 @@ impl Counts {
         total
     }
 
+    /// Forgets all counts, but keeps the memory for others.
+    pub fn clear(&mut self) {
+        self.short.clear();
+        self.long.clear();
+    }
+
     /// Number of distinct pieces.
     pub fn len(&self) -> usize {
-        self.filled + self.long.len()
+        self.short.len() + self.long.len()
     }
 
     /// Whether nothing was counted.

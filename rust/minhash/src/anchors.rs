@@ -2,10 +2,10 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{ParameterError, in_range};
+use crate::{ParameterError, in_range, kernel};
 
-/// Bytes that decide whether a place is an anchor.
-const CORE: usize = 16;
+/// Places whose ranks are computed together, at least.
+const LEAST_BLOCK: usize = 8192;
 
 /// A place of a text, with the hashes of what surrounds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,54 +47,47 @@ impl Anchors {
         self.min_bytes
     }
 
-    /// Calls `each` with the anchors of a text in order. Memory: 24 bytes per place of one window.
-    ///
-    /// A window's first place of least rank is that of the end of one block of places and the beginning of the next.
+    /// Calls `each` with the anchors of a text in order. Memory: 8 bytes per place of a window, 64 KiB at least.
     pub fn of(&self, text: &[u8], mut each: impl FnMut(Anchor)) {
         if text.len() < self.min_bytes {
             return;
         }
-        let (places, window) = (text.len() - self.inner + 1, self.window);
-        let mut ranks = vec![0u64; window];
-        // From each place of the block before to its end.
-        let mut least: Vec<(u64, usize)> = Vec::new();
-        let (mut last, mut run_start) = (usize::MAX, 0);
-        for start in (0..places).step_by(window) {
-            let ranks = &mut ranks[..window.min(places - start)];
-            for (place, core) in ranks.iter_mut().zip(text[start..].windows(CORE)) {
-                *place = rank(core);
-            }
-            let mut best = (u64::MAX, start);
-            for (offset, &rank) in ranks.iter().enumerate() {
-                let at = start + offset;
-                if rank < best.0 {
-                    best = (rank, at);
-                }
-                if rank != u64::MAX {
-                    run_start = at + 1;
-                }
-                if at + 1 < window {
+        let mut emit = |at| each(Anchor { at, keys: self.keys(text, at) });
+        let places = text.len() - self.inner + 1;
+        let block = self.window.max(LEAST_BLOCK);
+        // Of two adjoining blocks of places; the first one begins at `origin`.
+        let mut ranks: Vec<u32> = Vec::new();
+        let mut at = self.window - 1;
+        // The first place of least rank in the window that ends before `at`, if it is in the one that ends there.
+        let mut best: Option<(u32, usize)> = None;
+        for start in (0..places).step_by(block) {
+            let end = places.min(start + block);
+            ranks.drain(..ranks.len().saturating_sub(block));
+            let origin = start - ranks.len();
+            let known = ranks.len();
+            ranks.resize(end - origin, 0);
+            kernel::place_ranks(&text[start..], &mut ranks[known..]);
+            while at < end {
+                let window_start = at + 1 - self.window;
+                let Some((rank, chosen)) = best.filter(|best| best.1 >= window_start) else {
+                    let (rank, offset) = kernel::first_least(&ranks[window_start - origin..=at - origin]);
+                    // In a window all within a run of one byte its end is chosen: the places chosen in a run are
+                    // at distances from its beginning.
+                    let chosen = if rank == u32::MAX { at } else { window_start + offset };
+                    best = Some((rank, chosen));
+                    emit(chosen);
+                    at += 1;
                     continue;
-                }
-                let earlier = least.get(offset + 1).filter(|earlier| earlier.0 <= best.0);
-                let (rank, chosen) = *earlier.unwrap_or(&best);
-                if rank == u64::MAX {
-                    // A run of one byte has its places at distances from its beginning.
-                    if (at + 1 - run_start).is_multiple_of(window) {
-                        each(Anchor { at, keys: self.keys(text, at) });
+                };
+                let limit = end.min(chosen + self.window);
+                match kernel::first_below(&ranks[at - origin..limit - origin], rank) {
+                    Some((rank, offset)) => {
+                        best = Some((rank, at + offset));
+                        emit(at + offset);
+                        at += offset + 1;
                     }
-                } else if chosen != last {
-                    last = chosen;
-                    each(Anchor { at: chosen, keys: self.keys(text, chosen) });
+                    None => at = limit,
                 }
-            }
-            least.resize(ranks.len(), (0, 0));
-            let mut ahead = (u64::MAX, 0);
-            for (offset, (place, &rank)) in least.iter_mut().zip(&*ranks).enumerate().rev() {
-                if rank <= ahead.0 {
-                    ahead = (rank, start + offset);
-                }
-                *place = ahead;
             }
         }
     }
@@ -109,21 +102,6 @@ impl Anchors {
     pub(crate) fn is_covered(&self, at: usize, start: usize, end: usize, length: usize) -> bool {
         start <= (at + self.inner).saturating_sub(self.min_bytes) && end >= length.min(at + self.min_bytes)
     }
-}
-
-/// The order of places. Inside a run of one byte every place would be the first; there, none is before any other
-/// place.
-#[inline]
-fn rank(core: &[u8]) -> u64 {
-    let Some((core, _)) = core.split_first_chunk::<CORE>() else { return u64::MAX };
-    let both = u128::from_le_bytes(*core);
-    let (low, high) = (both as u64, (both >> 64) as u64);
-    if low == high && low == low.rotate_left(8) {
-        return u64::MAX;
-    }
-    let sum =
-        low.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ high.wrapping_mul(0xd6e8_feb8_6659_fd93).rotate_left(29);
-    (sum ^ (sum >> 32)).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 1
 }
 
 #[cfg(test)]
@@ -150,7 +128,42 @@ mod tests {
         assert!(anchors < 1000);
     }
 
+    /// Window by window, each searched anew; in a run of one byte, every `window` places from its beginning.
+    fn slow(text: &[u8], anchors: &Anchors) -> Vec<usize> {
+        let count = (text.len() + 1).saturating_sub(anchors.inner.max(anchors.min_bytes));
+        let rank = |at: usize| {
+            let mut rank = [0];
+            kernel::place_ranks(&text[at..], &mut rank);
+            rank[0]
+        };
+        let ranks: Vec<u32> = (0..=text.len().saturating_sub(anchors.inner)).map(rank).collect();
+        let mut chosen = Vec::new();
+        for start in 0..count.min(ranks.len()) {
+            let window = &ranks[start..start + anchors.window];
+            let (offset, &least) = window.iter().enumerate().min_by_key(|(_, rank)| **rank).unwrap();
+            let run =
+                ranks[..start + anchors.window].iter().rev().take_while(|rank| **rank == u32::MAX).count();
+            if least < u32::MAX {
+                chosen.extend((!chosen.contains(&(start + offset))).then_some(start + offset));
+            } else if run.is_multiple_of(anchors.window) {
+                chosen.push(start + anchors.window - 1);
+            }
+        }
+        chosen
+    }
+
     proptest! {
+        #[test]
+        fn the_first_place_of_least_rank_of_every_window(
+            pieces in prop::collection::vec("[ab]{1,90}|[a-z ]{1,90}|a{30,400}|é{10,200}|(word ){3,60}", 0..12),
+            min_bytes in 64usize..120,
+        ) {
+            let (text, anchors) = (pieces.concat(), Anchors::new(min_bytes).unwrap());
+            let mut found = Vec::new();
+            anchors.of(text.as_bytes(), |anchor| found.push(anchor.at));
+            prop_assert_eq!(found, slow(text.as_bytes(), &anchors));
+        }
+
         #[test]
         fn copies_of_a_repeat_share_a_key(
             repeat in "[ab ]{100,140}|[a-z ]{100,140}|a{100,120}b{0,20}|[x-z]{1}[- ]{99,120}",

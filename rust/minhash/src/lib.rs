@@ -14,6 +14,7 @@ mod segments;
 mod shingle;
 mod signature;
 mod similarity;
+mod table;
 mod words;
 
 pub use anchors::{Anchor, Anchors};
@@ -28,7 +29,7 @@ pub use shingle::{
 };
 pub use signature::{MinHasher, Signature, band_keys};
 pub use similarity::{containment, jaccard, overlap};
-pub use words::{word_hash, word_hashes};
+pub use words::word_hashes;
 
 /// A parameter outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,9 +1,11 @@
 //! Stretches of text that an earlier document has too.
 
 use std::collections::HashMap;
+use std::iter::successors;
 use std::ops::Range;
 
 use crate::anchors::Anchors;
+use crate::table::Table;
 
 /// Places compared with an anchor at most, per key; text that repeats more often in different surroundings is
 /// compared with the first ones.
@@ -20,7 +22,7 @@ pub fn repeated_spans<'t>(
     order.sort_unstable();
     let mut spans = vec![Vec::new(); components.len()];
     for members in order.chunk_by(|x, y| x.0 == y.0) {
-        let mut places: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
+        let mut places = Places::default();
         for &(_, document) in members {
             let matches = matches(document, &text, anchors, &mut places);
             spans[document] = united(matches, text(document), anchors.min_bytes());
@@ -29,12 +31,53 @@ pub fn repeated_spans<'t>(
     spans
 }
 
+/// Where each key has been met, first places first.
+#[derive(Default)]
+struct Places {
+    of_key: Table<Chain>,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Copy)]
+struct Chain {
+    first: usize,
+    last: usize,
+    length: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    document: usize,
+    at: usize,
+    next: Option<usize>,
+}
+
+impl Places {
+    fn of(&self, key: u64) -> impl Iterator<Item = Place> {
+        let first = self.of_key.get(&key).map(|chain| self.places[chain.first]);
+        successors(first, |place| place.next.map(|next| self.places[next]))
+    }
+
+    fn add(&mut self, key: u64, document: usize, at: usize) {
+        let new = self.places.len();
+        let chain = self.of_key.entry(key).or_insert(Chain { first: new, last: new, length: 0 });
+        if chain.length == MOST_PLACES {
+            return;
+        }
+        if chain.length > 0 {
+            self.places[chain.last].next = Some(new);
+        }
+        (chain.last, chain.length) = (new, chain.length + 1);
+        self.places.push(Place { document, at, next: None });
+    }
+}
+
 /// The stretches that a document shares with one that is in `places`, where its own anchors are entered.
 fn matches<'t>(
     document: usize,
     text: &impl Fn(usize) -> &'t str,
     anchors: &Anchors,
-    places: &mut HashMap<u64, Vec<(usize, usize)>>,
+    places: &mut Places,
 ) -> Vec<Range<usize>> {
     let own = text(document).as_bytes();
     let mut found: Vec<Range<usize>> = Vec::new();
@@ -43,7 +86,7 @@ fn matches<'t>(
     let mut new = Vec::new();
     anchors.of(own, |anchor| {
         for key in anchor.keys.into_iter().flatten() {
-            for &(earlier, at) in places.get(&key).into_iter().flatten() {
+            for Place { document: earlier, at, .. } in places.of(key) {
                 let distance = anchor.at.wrapping_sub(at);
                 let known = compared.entry((earlier, distance)).or_default();
                 if anchor.at >= known.end {
@@ -66,10 +109,7 @@ fn matches<'t>(
         }
     });
     for (key, at) in new {
-        let known = places.entry(key).or_default();
-        if known.len() < MOST_PLACES {
-            known.push((document, at));
-        }
+        places.add(key, document, at);
     }
     found
 }

@@ -1,8 +1,6 @@
 //! Who is removed in favour of whom: exact similarity among the documents that bands connect.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
+use crate::table::Table;
 use crate::{mix, overlap};
 
 /// Larger components are searched through an index instead of pair by pair.
@@ -27,28 +25,6 @@ pub struct Removal {
     /// Similarity of the two, as measured.
     pub similarity: f64,
 }
-
-/// Shingles are hashes already.
-#[derive(Default)]
-struct Plain(u64);
-
-impl Hasher for Plain {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = mix(self.0 ^ value);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type Table<T> = HashMap<u64, T, BuildHasherDefault<Plain>>;
 
 /// The documents of one component in keeper order, each a sorted set of shingles, and what has become of them.
 struct Component<'s> {

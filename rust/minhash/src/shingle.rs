@@ -112,10 +112,10 @@ pub fn shingle_set(shingles: &mut Vec<u64>) {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use curate_text::word_scan::hash_word;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::words::word_hash;
 
     fn shingles(words: &[u64], ngram: usize) -> Vec<u64> {
         let mut found = Vec::new();
@@ -177,7 +177,7 @@ mod tests {
         fn equal_windows_and_only_they_have_equal_hashes(
             words in prop::collection::vec(0u64..4, 0..60), ngram in 1usize..7,
         ) {
-            let words: Vec<u64> = words.into_iter().map(|w| word_hash(&w.to_string())).collect();
+            let words: Vec<u64> = words.into_iter().map(|w| hash_word(w.to_string().as_bytes())).collect();
             let hashes = shingles(&words, ngram);
             prop_assume!(words.len() >= ngram);
             let windows: Vec<&[u64]> = words.windows(ngram).collect();

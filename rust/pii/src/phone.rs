@@ -65,7 +65,7 @@ struct Groups {
 fn groups(text: &[u8], start: usize) -> Groups {
     let mut found =
         Groups { digits: Vec::with_capacity(MOST_DIGITS), ends: Vec::with_capacity(8), is_cut: false };
-    let limit = text.len().min(start + MOST_BYTES);
+    let text = &text[..text.len().min(start + MOST_BYTES)];
     let mut at = start;
     let mut separator = 0;
     loop {
@@ -73,10 +73,10 @@ fn groups(text: &[u8], start: usize) -> Groups {
         if text.get(at) == Some(&b'(') && found.digits.len() >= FEWEST_DIGITS {
             return found;
         }
-        while at < limit && text[at] == b'(' {
+        while text.get(at) == Some(&b'(') {
             at += 1;
         }
-        let length = text[at..limit].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let length = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if length == 0 || found.digits.len() + length > MOST_DIGITS {
             found.is_cut = length > 0;
             return found;
@@ -91,7 +91,7 @@ fn groups(text: &[u8], start: usize) -> Groups {
         // at most a space around another separator
         separator = 0;
         let mut steps = 0;
-        while steps < 2 && at < limit && matches!(text[at], b' ' | b'-' | b'.' | b'/') {
+        while steps < 2 && at < text.len() && matches!(text[at], b' ' | b'-' | b'.' | b'/') {
             separator = if separator == 0 || separator == b' ' { text[at] } else { separator };
             at += 1;
             steps += 1;
@@ -237,5 +237,21 @@ fn is_date(digits: &[u8], sizes: &[usize]) -> bool {
         [4, first @ 1..=2, second @ 1..=2] => is_year(0) && are_day_and_month(4, first, second),
         [4, 4] => is_year(0) && is_year(4),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parentheses_may_stand_where_the_longest_number_ends() {
+        for loose in 0..MOST_BYTES {
+            for tight in 0..MOST_DIGITS {
+                let text = format!("{}{}9)9.", "9--".repeat(loose), "9.".repeat(tight));
+                let last = groups(text.as_bytes(), 0).ends.last().map_or(0, |&(_, end, _)| end);
+                assert!(last <= MOST_BYTES, "{text}");
+            }
+        }
     }
 }

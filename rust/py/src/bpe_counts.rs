@@ -17,9 +17,9 @@ use crate::boundary::{for_each_row, large_binaries, large_strings, to_py_error, 
 use crate::bpe::{BpeTokenizer, names, pattern_of, run, with_hint};
 
 /// Texts that a thread counts before it takes more.
-const ROWS: usize = 64;
+const ROWS: usize = 16;
 /// Distinct pieces that a thread counts by itself.
-const APART: usize = 1 << 16;
+const APART: usize = 1 << 15;
 
 /// Pre-token counts of a corpus or a part of it.
 #[pyclass(module = "curate._native")]
@@ -100,7 +100,7 @@ impl BpeCounts {
             // What every thread meets is kept once, not by every thread.
             if counts.len() > APART {
                 total.lock().unwrap_or_else(PoisonError::into_inner).merge(counts);
-                *counts = Counts::new();
+                counts.clear();
             }
         };
         self.parts.resize_with(self.parts.len().max(threads), Default::default);

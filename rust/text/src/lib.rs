@@ -24,5 +24,7 @@ pub mod stats;
 mod tally;
 mod totals;
 mod vocabulary;
+mod word_blocks;
+mod word_characters;
 pub mod word_scan;
 pub mod words;

@@ -4,6 +4,7 @@ use unicode_normalization::char::decompose_canonical;
 
 use crate::chars::{is_decimal, is_nonspacing_mark, is_space, is_web_punctuation};
 use crate::normalize::number_length;
+use crate::word_blocks::{BLOCK, letters_of_plain};
 
 /// The stretches of `text` that the given stretches of its letters came from, in bytes.
 ///
@@ -20,6 +21,14 @@ pub fn source_spans(text: &str, letters: &[(usize, usize)]) -> Vec<(usize, usize
     let mut seen = 0;
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
+        // a block before the next letter that is looked for
+        let next = [begins.get(from.len()), ends.get(to.len())].into_iter().flatten().min();
+        if let Some(count) = text.as_bytes()[at..].first_chunk().and_then(letters_of_plain)
+            && next.is_some_and(|&next| seen + count < next)
+        {
+            (at, seen) = (at + BLOCK, seen + count);
+            continue;
+        }
         let (count, length) =
             if is_decimal(c) { (1, number_length(&text[at..])) } else { (letters_of(c), c.len_utf8()) };
         let after = seen + count;
@@ -66,12 +75,17 @@ mod tests {
     use crate::word_scan::WordScan;
 
     fn spans_of_words(text: &str) -> Vec<(usize, usize)> {
+        last_spans(text, usize::MAX)
+    }
+
+    /// Those of so many last words.
+    fn last_spans(text: &str, count: usize) -> Vec<(usize, usize)> {
         let (mut scan, mut begin, mut spans) = (WordScan::new(), 0, Vec::new());
         scan.read_with(text, |end| {
             spans.push((begin, end));
             begin = end;
         });
-        source_spans(text, &spans)
+        source_spans(text, &spans[spans.len().saturating_sub(count)..])
     }
 
     #[test]
@@ -96,6 +110,12 @@ mod tests {
             let text = pieces.concat();
             let normal = normalize(&text);
             let spans = spans_of_words(&text);
+            let ahead = "And words before what matters, which are not looked for themselves. ".repeat(3);
+            let padded = ahead + &text;
+            let last = spans_of_words(&padded).split_off(33);
+            let length = padded.len() - text.len();
+            prop_assert!(last.iter().map(|span| (span.0 - length, span.1 - length)).eq(spans.iter().copied()));
+            prop_assert_eq!(last_spans(&padded, spans.len()), last);
             prop_assert_eq!(spans.len(), words(&normal).count());
             for (word, (begin, end)) in words(&normal).zip(spans) {
                 let own: String = words(&normalize(&text[begin..end])).collect();
