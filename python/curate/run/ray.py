@@ -33,6 +33,9 @@ _LOOK_SECONDS = 5.0
 #: Seconds for a cluster to answer at all.
 _KNOCK_SECONDS = 30.0
 
+#: Rows that a task saw, their bytes, and rows that it kept.
+_Counts = tuple[int, int, int]
+
 
 @dataclass(frozen=True)
 class Ray:
@@ -135,22 +138,23 @@ class _Cluster:
                 elif isinstance(result, BaseException):
                     raise result
                 else:
-                    on_progress(task, *result, True)
+                    rows, size, kept = result
+                    on_progress(task, rows, size, True, kept)
 
     def _limit(self) -> int:
         if self._workers is not None:
             return self._workers
         return max(1, _TASKS_PER_CPU * int(self._ray.cluster_resources().get("CPU", 0)))
 
-    def _result(self, reference: Any, task: Task) -> tuple[int, int] | BaseException | None:
-        """Rows and bytes of a task, or why it failed; None if its node was lost.
+    def _result(self, reference: Any, task: Task) -> _Counts | BaseException | None:
+        """What a task counted, or why it failed; None if its node was lost.
 
         Raises:
             CurateError: nodes were lost again and again, or nodes cannot do tasks at all.
         """
         lost = self._ray.exceptions
         try:
-            found: tuple[int, int] | BaseException = self._ray.get(reference)
+            found: _Counts | BaseException = self._ray.get(reference)
             return found
         except lost.RayTaskError as error:
             raise CurateError(
@@ -177,17 +181,18 @@ class _Cluster:
                 self._ray.cancel(reference, force=True)
 
 
-def _do(start: Start, task: Task, hang_seconds: float, place: str) -> tuple[int, int] | BaseException:
+def _do(start: Start, task: Task, hang_seconds: float, place: str) -> _Counts | BaseException:
     """Runs on a node: one task, in a process that the Ray worker supervises."""
     with suppress(
         FileNotFoundError
     ):  # relative paths are those of the driver, where storage is shared like that
         os.chdir(place)
-    done = [0, 0]
+    done = (0, 0, 0)
 
-    def count(_: Task, rows: int, size: int, finished: bool) -> None:
+    def count(_: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
+        nonlocal done
         del finished
-        done[0], done[1] = done[0] + rows, done[1] + size
+        done = (done[0] + rows, done[1] + size, done[2] + kept)
 
     mine = Start(start.job, start.recipe, writer=f".{uuid.uuid4().hex[:12]}")
     try:
@@ -195,7 +200,7 @@ def _do(start: Start, task: Task, hang_seconds: float, place: str) -> tuple[int,
             supervise(mine, [task], 1, hang_seconds, count)
     except BaseException as error:
         return error
-    return done[0], done[1]
+    return done
 
 
 @contextmanager
