@@ -11,9 +11,22 @@ from typing import Any
 _CHUNK = 1 << 20
 
 
+_writer = ""
+
+
+def set_writer(name: str) -> None:
+    """Names this process in the temporary names that it uses from now on.
+
+    Where several processes may write one file at a time, such as a machine that was given up for lost and the one
+    that does its work, each needs names of its own. What they write is the same, so it does not matter who is last.
+    """
+    global _writer  # noqa: PLW0603  a property of the process, like its number
+    _writer = name
+
+
 def temporary_name(path: Path) -> Path:
     """Where `path` is written: a fixed name, so that what a killed run left behind is overwritten by the next."""
-    return path.with_name(f".{path.name}.tmp")
+    return path.with_name(f".{path.name}{_writer}.tmp")
 
 
 @contextmanager
