@@ -49,6 +49,13 @@ def command_line() -> None:
 @click.argument("file")
 @click.argument("parameters", nargs=-1, metavar="[key=value]...")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes; default one per processor.")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="This machine, or the Ray cluster at RAY_ADDRESS.",
+)
 @click.option("--restart", is_flag=True, help="Replace the output of another plan.")
 @click.option("--explain", is_flag=True, help="Print phases, columns and reasons, and stop.")
 @click.option("--steps", is_flag=True, help="Print the names of the run's steps, and stop.")
@@ -60,6 +67,7 @@ def run_recipe(
     file: str,
     parameters: tuple[str, ...],
     workers: int | None,
+    executor: str,
     restart: bool,
     explain: bool,
     steps: bool,
@@ -71,6 +79,7 @@ def run_recipe(
     """Run the recipe in FILE.py."""
     from curate.run.driver import run, run_part, step_names
     from curate.run.local import Local
+    from curate.run.ray import Ray
 
     pipeline = build_pipeline(file, parameters)
     if explain:
@@ -79,13 +88,14 @@ def run_recipe(
     if steps:
         click.echo("\n".join(step_names(pipeline)))
         return 0
-    executor, display = Local(workers, recipe=file), watcher(quiet=quiet, log_json=log_json)
+    place = Local(workers, recipe=file) if executor == "local" else Ray(workers=workers, recipe=file)
+    display = watcher(quiet=quiet, log_json=log_json)
     if step is not None or task is not None:
         if step is None or restart:
             raise click.UsageError("--task goes with --step, and not with --restart")
-        run_part(pipeline, step, *_part(task or "0/1"), executor, watcher=display)
+        run_part(pipeline, step, *_part(task or "0/1"), place, watcher=display)
         return 0
-    report = run(pipeline, executor, restart=restart, watcher=display)
+    report = run(pipeline, place, restart=restart, watcher=display)
     if not quiet:
         report.print(PatientConsole())
     return report.exit_code

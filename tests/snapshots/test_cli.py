@@ -163,6 +163,7 @@ def test_the_flags_are_frozen() -> None:
         "remove": ["--ids", "folder"],
         "report": ["--parameters", "folder"],
         "run": [
+            "--executor",
             "--explain",
             "--log-json",
             "--quiet",

@@ -15,9 +15,22 @@ from curate.io.storage import Place, Remote
 _CHUNK = 1 << 20
 
 
+_writer = ""
+
+
+def set_writer(name: str) -> None:
+    """Names this process in the temporary names that it uses from now on.
+
+    Where several processes may write one file at a time, such as a machine that was given up for lost and the one
+    that does its work, each needs names of its own. What they write is the same, so it does not matter who is last.
+    """
+    global _writer  # noqa: PLW0603  a property of the process, like its number
+    _writer = name
+
+
 def temporary_name(name: str) -> str:
     """What a file is called while it is written: fixed, so that the next run overwrites what a kill left behind."""
-    return f".{name}.tmp"
+    return f".{name}{_writer}.tmp"
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from curate.errors import CurateError
+from curate.io.atomic import set_writer
 from curate.recipe import load_recipe
 from curate.run.job import Job, Task
 from curate.run.phase import run_task
@@ -65,9 +66,35 @@ class Local:
         Raises:
             CurateError: a task failed, or killed its worker again and again without one row being at fault.
         """
-        if tasks:
-            pool = _Pool(pickle.dumps(job), self.recipe, self.hang_seconds, Deaths(tasks), on_progress)
-            pool.run(tasks, min(self.processes, len(tasks)))
+        start = Start(pickle.dumps(job), self.recipe)
+        supervise(start, tasks, self.processes, self.hang_seconds, on_progress)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a worker process begins with.
+
+    Attributes:
+        job: pickled.
+        recipe: path of the recipe file; None if there is none.
+        writer: see `curate.io.atomic.set_writer`.
+    """
+
+    job: bytes
+    recipe: str | None = None
+    writer: str = ""
+
+
+def supervise(
+    start: Start, tasks: Sequence[Task], processes: int, hang_seconds: float, on_progress: OnProgress
+) -> None:
+    """Does the tasks in worker processes of this machine.
+
+    Raises:
+        CurateError: a task failed, or killed its worker again and again without one row being at fault.
+    """
+    if tasks:
+        _Pool(start, hang_seconds, Deaths(tasks), on_progress).run(tasks, min(processes, len(tasks)))
 
 
 @dataclass
@@ -90,10 +117,8 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(
-        self, job: bytes, recipe: str | None, hang_seconds: float, deaths: Deaths, on_progress: OnProgress
-    ) -> None:
-        self._job, self._recipe, self._on_progress = job, recipe, on_progress
+    def __init__(self, start: Start, hang_seconds: float, deaths: Deaths, on_progress: OnProgress) -> None:
+        self._first, self._on_progress = start, on_progress
         self._hang_seconds, self._deaths = hang_seconds, deaths
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["curate.run.local"])
@@ -167,7 +192,7 @@ class _Pool:
 
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, self._job, self._recipe), daemon=False)
+        process = self._context.Process(target=_work, args=(theirs, self._first), daemon=False)
         process.start()
         theirs.close()
         self._workers[ours] = _Worker(process)
@@ -193,13 +218,14 @@ class _Pool:
             worker.process.join()
 
 
-def _work(connection: Connection, job_bytes: bytes, recipe: str | None) -> None:
+def _work(connection: Connection, start: Start) -> None:
     """The loop of a worker process."""
     _die_with_parent()
+    set_writer(start.writer)
     try:
-        if recipe is not None:
-            load_recipe(recipe)
-        job: Job = pickle.loads(job_bytes)
+        if start.recipe is not None:
+            load_recipe(start.recipe)
+        job: Job = pickle.loads(start.job)
     except BaseException as error:
         _wait_and_fail(connection, error)
         return
