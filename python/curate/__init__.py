@@ -4,6 +4,7 @@ from curate.budget import budget
 from curate.classifier_training import ClassifierReport, train_classifier
 from curate.contamination_report import ContaminationReport
 from curate.errors import CurateError, OutputError, PlanError
+from curate.io.common_crawl import read_common_crawl
 from curate.io.documents import read_documents, read_rejects
 from curate.io.exports import export_tokens, import_tokens
 from curate.io.files import read_jsonl, read_parquet
@@ -115,6 +116,7 @@ __all__ = [
     "pack_tokens",
     "page_metadata",
     "per_document",
+    "read_common_crawl",
     "read_documents",
     "read_jsonl",
     "read_parquet",

@@ -28,6 +28,14 @@ _SPOILT_BODY = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+class BusyError(OSError):
+    """A server that asks to come back later; `seconds` is when, if it says so."""
+
+    def __init__(self, message: str, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class TruncatedBodyError(OSError):
     """Fewer bytes arrived than the server had announced."""
 
@@ -81,7 +89,8 @@ def retrying(action: Callable[[], T], what: str, backoff: Backoff | None = None)
                     f"{what} failed {backoff.attempts} times: {reason_of(error)}",
                     hint="start the same command again when the service is well: it goes on where it stopped",
                 ) from error
-        backoff.wait(attempt)
+            told_to_wait = error.seconds if isinstance(error, BusyError) else 0.0
+        backoff.wait(attempt, min(told_to_wait, backoff.longest_seconds))
     raise AssertionError("the last attempt returns or raises")
 
 

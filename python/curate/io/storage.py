@@ -127,7 +127,7 @@ class Remote:
         """
         if mode != "rb":
             raise ValueError(f"mode {mode!r}: objects are written by `replacing`")
-        return io.BufferedReader(_Blocks(self, self.known_size()), BLOCK_BYTES)
+        return io.BufferedReader(Blocks(self.read_range, self.known_size()), BLOCK_BYTES)
 
     def read_range(self, start: int, stop: int) -> bytes:
         """The bytes `start` to `stop`, all of them.
@@ -280,35 +280,46 @@ def _client_config(protocol: str) -> dict[str, Any]:
     return {"retries": {"total_max_attempts": 1}, "connect_timeout": 20, "read_timeout": 60, **given}
 
 
-class _Blocks(io.RawIOBase):
-    """The bytes of an object, asked for range by range."""
+class Blocks(io.RawIOBase):
+    """The bytes of an object as a file, asked for range by range.
 
-    def __init__(self, file: Remote, size: int) -> None:
+    Args:
+        read_range: gives the bytes from a start to a stop, all of them.
+        size: bytes of the object.
+    """
+
+    def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
         super().__init__()
-        self._file, self._size, self._at = file, size, 0
+        self._read_range, self._size, self._at = read_range, size, 0
 
     def readable(self) -> bool:
+        """True."""
         return True
 
     def seekable(self) -> bool:
+        """True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """See `io.IOBase.seek`."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(0, start + offset)
         return self._at
 
     def tell(self) -> int:
+        """The position."""
         return self._at
 
     def readall(self) -> bytes:
+        """The rest."""
         blocks = range(self._at, self._size, BLOCK_BYTES)
         self._at = self._size  # the base class would ask for 8 KiB at a time
-        return b"".join(self._file.read_range(at, min(at + BLOCK_BYTES, self._size)) for at in blocks)
+        return b"".join(self._read_range(at, min(at + BLOCK_BYTES, self._size)) for at in blocks)
 
     def readinto(self, buffer: Any) -> int:
+        """Fills a buffer, less at the end."""
         stop = min(self._at + len(buffer), self._size)
-        data = self._file.read_range(self._at, stop)
+        data = self._read_range(self._at, stop)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
