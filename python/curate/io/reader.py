@@ -193,7 +193,8 @@ def list_files(url: str) -> list[InputFile]:
         ) from error
     if any(mark in path for mark in "*?[") and not system.exists(path):
         entries = system.glob(path, detail=True)
-        infos = [info for _, info in sorted(entries.items()) if info["type"] == "file"]
+        found = [_linked(system, info) for _, info in sorted(entries.items())]
+        infos = [info for info in found if info["type"] == "file"]
         if not infos:
             raise _missing(
                 f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone"
@@ -209,6 +210,16 @@ def list_files(url: str) -> list[InputFile]:
     return [
         InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos
     ]
+
+
+def _linked(system: Any, info: dict[str, Any]) -> dict[str, Any]:
+    """Of a symbolic link what it leads to: a listing tells of the link itself, which is no file."""
+    if not info.get("islink"):
+        return info
+    try:
+        return {**system.info(info["name"]), "name": info["name"]}
+    except FileNotFoundError:
+        raise _missing(f"{info['name']} links to nothing", "remove the link, or restore its file") from None
 
 
 def _missing(message: str, hint: str) -> FileNotFoundError:
