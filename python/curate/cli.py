@@ -50,6 +50,12 @@ def command_line() -> None:
 @click.argument("parameters", nargs=-1, metavar="[key=value]...")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes; default one per processor.")
 @click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GIB",
+    help="What all workers may take together; default four fifths of what is free.",
+)
+@click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     default="local",
@@ -67,6 +73,7 @@ def run_recipe(
     file: str,
     parameters: tuple[str, ...],
     workers: int | None,
+    memory: float | None,
     executor: str,
     restart: bool,
     explain: bool,
@@ -88,7 +95,10 @@ def run_recipe(
     if steps:
         click.echo("\n".join(step_names(pipeline)))
         return 0
-    place = Local(workers, recipe=file) if executor == "local" else Ray(workers=workers, recipe=file)
+    if executor == "ray" and memory is not None:
+        raise click.UsageError("--memory is of this machine: Ray watches over the memory of its nodes")
+    local = Local(workers, recipe=file, memory_gib=memory)
+    place = local if executor == "local" else Ray(workers=workers, recipe=file)
     display = watcher(quiet=quiet, log_json=log_json)
     if step is not None or task is not None:
         if step is None or restart:

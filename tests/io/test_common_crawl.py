@@ -306,7 +306,13 @@ def test_the_recipe_goes_on_after_a_kill(server: WebServer, tmp_path: Path) -> N
     recipe = Path(__file__).resolve().parents[2] / "pipelines" / "common_crawl.py"
 
     def start(name: str) -> subprocess.Popen[bytes]:
-        words = [f"crawl={CRAWL}", f"base={server.url}", "requests_per_second=500", "contact=me@example.org"]
+        words = [
+            f"crawl={CRAWL}",
+            f"base={server.url}",
+            "requests_per_second=500",
+            "contact=me@example.org",
+            "files=2",
+        ]
         words += [f"cache={tmp_path / name}-cache", f"output={tmp_path / name}", "--workers", "2", "--quiet"]
         return subprocess.Popen([sys.executable, "-m", "curate", str(recipe), *words], start_new_session=True)
 

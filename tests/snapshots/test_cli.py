@@ -166,6 +166,7 @@ def test_the_flags_are_frozen() -> None:
             "--executor",
             "--explain",
             "--log-json",
+            "--memory",
             "--quiet",
             "--restart",
             "--step",
