@@ -187,6 +187,9 @@ def running_store() -> Iterator[ObjectStore]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()  # a process keeps its client, and with it the address of an earlier store
     with patch.dict(os.environ, settings):
         store = ObjectStore(endpoint, f"http://{host}:{port}", proxy.faults)  # type: ignore[attr-defined]
         store.client().create_bucket(Bucket="bucket")
