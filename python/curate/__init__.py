@@ -18,6 +18,7 @@ from curate.report import Report
 from curate.run.decide import apply
 from curate.run.driver import run
 from curate.run.local import Local
+from curate.run.ray import Ray
 from curate.run.remove import remove
 from curate.run.verify import verify
 from curate.sample import write_sample
@@ -77,6 +78,7 @@ __all__ = [
     "PlanError",
     "Preferred",
     "QualityClassifier",
+    "Ray",
     "RenderChat",
     "Report",
     "Round",

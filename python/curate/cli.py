@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from curate.errors import CurateError
+from curate.io.storage import place
 from curate.progress import PatientConsole, watcher
 from curate.recipe import build_pipeline
 
@@ -48,6 +49,19 @@ def command_line() -> None:
 @click.argument("file")
 @click.argument("parameters", nargs=-1, metavar="[key=value]...")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes; default one per processor.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GIB",
+    help="What all workers may take together; default four fifths of what is free.",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="This machine, or the Ray cluster at RAY_ADDRESS.",
+)
 @click.option("--restart", is_flag=True, help="Replace the output of another plan.")
 @click.option("--explain", is_flag=True, help="Print phases, columns and reasons, and stop.")
 @click.option("--steps", is_flag=True, help="Print the names of the run's steps, and stop.")
@@ -59,6 +73,8 @@ def run_recipe(
     file: str,
     parameters: tuple[str, ...],
     workers: int | None,
+    memory: float | None,
+    executor: str,
     restart: bool,
     explain: bool,
     steps: bool,
@@ -70,6 +86,7 @@ def run_recipe(
     """Run the recipe in FILE.py."""
     from curate.run.driver import run, run_part, step_names
     from curate.run.local import Local
+    from curate.run.ray import Ray
 
     pipeline = build_pipeline(file, parameters)
     if explain:
@@ -78,13 +95,17 @@ def run_recipe(
     if steps:
         click.echo("\n".join(step_names(pipeline)))
         return 0
-    executor, display = Local(workers, recipe=file), watcher(quiet=quiet, log_json=log_json)
+    if executor == "ray" and memory is not None:
+        raise click.UsageError("--memory is of this machine: Ray watches over the memory of its nodes")
+    local = Local(workers, recipe=file, memory_gib=memory)
+    place = local if executor == "local" else Ray(workers=workers, recipe=file)
+    display = watcher(quiet=quiet, log_json=log_json)
     if step is not None or task is not None:
         if step is None or restart:
             raise click.UsageError("--task goes with --step, and not with --restart")
-        run_part(pipeline, step, *_part(task or "0/1"), executor, watcher=display)
+        run_part(pipeline, step, *_part(task or "0/1"), place, watcher=display)
         return 0
-    report = run(pipeline, executor, restart=restart, watcher=display)
+    report = run(pipeline, place, restart=restart, watcher=display)
     if not quiet:
         report.print(PatientConsole())
     return report.exit_code
@@ -191,11 +212,13 @@ def train(folder: str, steps: int, out: str | None) -> int:
         raise CurateError(
             f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
         ) from error
-    tokens = Path(folder) / "tokens"
+    tokens = place(folder) / "tokens"
     if not (tokens / "dataset_dict.json").is_file():
         raise CurateError(
             f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens"
         )
+    if out is None and "://" in folder:
+        raise CurateError("checkpoints are local files", hint="name a folder for them with --out")
     checkpoints = Path(out) if out else Path(folder) / "model"
 
     def tell(record: dict[str, Any]) -> None:
@@ -203,7 +226,7 @@ def train(folder: str, steps: int, out: str | None) -> int:
             told = f"step {record['step']}/{steps}  loss {record['loss']:.3f}  {record['tokens_per_s']:,.0f} tokens/s"
             click.echo(told, err=True)
 
-    result = fit(tokens, TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
+    result = fit(str(tokens), TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
     figures = {
         "loss": (result.loss, "nats per token"),
         "held-out loss": (result.valid_loss, "nats per token"),
@@ -214,6 +237,12 @@ def train(folder: str, steps: int, out: str | None) -> int:
         if value is not None and math.isfinite(value):
             click.echo(f"{name}: {value:.3f} {unit}")
     return 0
+
+
+def _tokens_of(folder: str) -> str:
+    """The token dataset in the output folder of a run; else the folder itself."""
+    tokens = place(folder) / "tokens"
+    return str(tokens) if tokens.is_dir() else folder
 
 
 @command_line.command()
@@ -233,7 +262,7 @@ def compare(a: str, b: str, steps: int, replicates: int, held_out: str | None, o
         raise CurateError(
             f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
         ) from error
-    one, other = (Path(f) / "tokens" if (Path(f) / "tokens").is_dir() else Path(f) for f in (a, b))
+    one, other = (_tokens_of(f) for f in (a, b))
     texts = None
     if held_out is not None:
         texts = {"held-out": [json.loads(line)["text"] for line in Path(held_out).read_text().splitlines()]}

@@ -49,6 +49,19 @@ def test_a_name_with_marks_of_a_pattern_is_taken_as_a_name_where_it_exists(tmp_p
     assert [file.path for file in read_jsonl(str(path)).files()] == [str(path)]
 
 
+def test_links_are_the_files_they_lead_to(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "one").write_text("whole")
+    (tmp_path / "a.jsonl").write_text("")
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "elsewhere" / "one")
+    (tmp_path / "c.jsonl").symlink_to(tmp_path / "elsewhere")
+    reader = read_jsonl(f"{tmp_path}/*.jsonl")
+    assert [(file.name, file.size) for file in reader.files()] == [("a.jsonl", 0), ("b.jsonl", 5)]
+    (tmp_path / "d.jsonl").symlink_to(tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError, match=r"d\.jsonl links to nothing"):
+        reader.files()
+
+
 def test_the_first_of_equal_ids_is_kept_across_batches():
     first = FirstOfEachId()
 

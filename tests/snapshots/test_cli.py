@@ -163,8 +163,10 @@ def test_the_flags_are_frozen() -> None:
         "remove": ["--ids", "folder"],
         "report": ["--parameters", "folder"],
         "run": [
+            "--executor",
             "--explain",
             "--log-json",
+            "--memory",
             "--quiet",
             "--restart",
             "--step",

@@ -30,7 +30,23 @@ def test_lines(cuts: tuple[int, ...]) -> None:
     left = cut(SegmentDedup(keep="first"), texts, cuts)
     assert left == ["Home\none\n", "  two\n\nend", "three", "all_lines_repeated", "", None]
     report = json.loads(cut.report["segment_dedup_line.json"])  # type: ignore[attr-defined]
-    assert report == {"repeated": 1, "copies": 5, "cut": 4, "bytes": 5 + 5 + 5 + 4}
+    most = [{"copies": 5, "text": "home"}]
+    assert report == {"repeated": 1, "copies": 5, "cut": 4, "bytes": 5 + 5 + 5 + 4, "most_repeated": most}
+
+
+@pytest.mark.parametrize("cuts", [(), (3, 20)])
+def test_the_most_repeated_segments_are_told(cuts: tuple[int, ...]) -> None:
+    # line n stands in 30 - n of the texts, in different case and layout, long ones with their beginning
+    lines = [f"line {n}\u00e9 " + "of many words " * (n % 3 * 10) for n in range(28)]
+    texts: list[str | None] = [
+        "\n".join(f" {line.upper() if document % 2 else line}" for line in lines[: 30 - document])
+        for document in range(30)
+    ]
+    cut(SegmentDedup(), texts, cuts)
+    told = json.loads(cut.report["segment_dedup_line.json"])["most_repeated"]  # type: ignore[attr-defined]
+    expected = [(30 - n, " ".join(line.split())[:200]) for n, line in enumerate(lines)]
+    by_count = sorted(expected, key=lambda piece: (-piece[0], piece[1]))[:20]
+    assert [(piece["copies"], piece["text"]) for piece in told] == by_count
 
 
 def test_how_many_copies() -> None:

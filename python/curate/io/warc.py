@@ -107,6 +107,8 @@ class ReadWarc(Reader):
         for batch in _from_arc(self, file) if is_arc else _from_warc(parser, file):
             columns = [batch[f.name] if f.name != SOURCE else _repeat(file.path, batch) for f in schema.RAW]
             yield first_of_each_id(pa.record_batch(columns, schema=schema.RAW), batch[REASON])
+        if not file.is_split:
+            return None
         if is_arc:
             return Extent(0, file.size or 0, 0)
         assert parser.begin is not None
@@ -225,6 +227,8 @@ def _from_arc(reader: ReadWarc, file: InputFile) -> Iterator[pa.RecordBatch]:
                 if len(offsets) >= BATCH_ROWS:
                     yield from _with_offsets(pending, offsets)
                     pending = []
+        except CurateError:
+            raise
         except Exception as error:  # whatever a damaged file makes warcio raise
             damage = "corrupt_record"
             del error

@@ -14,6 +14,9 @@ from curate.stages.survivors import Keep, KeepBy, columns_of
 #: Byte ranges of a text in UTF-8, apart and in order.
 SPANS = pa.large_list(pa.struct([pa.field("start", pa.int64()), pa.field("end", pa.int64())]))
 
+#: Of the most repeated pieces a report tells so many.
+SHOWN = 20
+
 
 class CutBarrier(Barrier):
     """A barrier that cuts repeats out of texts; of equal pieces the first in keeper order stays."""
@@ -45,11 +48,22 @@ def without(batch: pa.RecordBatch, spans: pa.Array, reason: str) -> Outcome:
 
 
 def summed_notes(name: str, verdicts: pa.Table) -> Mapping[str, bytes]:
-    """The counts of all partitions as one file."""
+    """The counts of all partitions as one file, with the most repeated pieces of all."""
     if verdicts.num_rows == 0:
         return {}
     total: dict[str, int] = {}
+    most_repeated: list[dict[str, int | str]] = []
     for text in verdicts["summary"].drop_null().to_pylist():
-        for key, count in json.loads(text).items():
+        note = json.loads(text)
+        most_repeated += note.pop("most_repeated", [])
+        for key, count in note.items():
             total[key] = total.get(key, 0) + count
-    return {f"{name}.json": json.dumps(total, indent=2).encode()} if total else {}
+    if not total:
+        return {}
+    told = {"most_repeated": most_repeated_first(most_repeated)} if most_repeated else {}
+    return {f"{name}.json": json.dumps(total | told, indent=2, ensure_ascii=False).encode()}
+
+
+def most_repeated_first(pieces: list[dict[str, int | str]]) -> list[dict[str, int | str]]:
+    """The `SHOWN` pieces with the most copies."""
+    return sorted(pieces, key=lambda piece: (-int(piece["copies"]), str(piece["text"])))[:SHOWN]

@@ -15,7 +15,7 @@ from curate.errors import PlanError
 from curate.schema import ID, PARTITION, ROW, SHARD, TEXT, as_large_strings
 from curate.stage import Outcome, Round
 from curate.stages.clusters import keyed, row_addresses
-from curate.stages.cuts import SPANS, CutBarrier, summed_notes, without
+from curate.stages.cuts import SHOWN, SPANS, CutBarrier, most_repeated_first, summed_notes, without
 from curate.stages.survivors import (
     KEY_PARTITIONS,
     ORDER,
@@ -32,7 +32,12 @@ from curate.stages.survivors import (
 Unit = Literal["line", "paragraph", "sentence"]
 
 _REPEATED = pa.schema(
-    [pa.field(SHARD, pa.int32()), pa.field("address", pa.int64()), pa.field("key", pa.uint64())]
+    [
+        pa.field(SHARD, pa.int32()),
+        pa.field("address", pa.int64()),
+        pa.field("key", pa.uint64()),
+        pa.field("shown", pa.bool_()),
+    ]
 )
 _COPIES = pa.schema(
     [
@@ -43,8 +48,11 @@ _COPIES = pa.schema(
         pa.field("address", pa.int64()),
         pa.field("start", pa.int64()),
         pa.field("end", pa.int64()),
+        pa.field(TEXT, pa.string()),
     ]
 )
+#: Characters of a segment in the report.
+_SHOWN_LENGTH = 200
 _CUTS = pa.schema(
     [
         pa.field(SHARD, pa.int32()),
@@ -111,7 +119,7 @@ class SegmentDedup(CutBarrier):
         return without(batch, _spans(batch, verdicts), next(iter(self.reasons)))
 
     def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
-        """`segment_dedup_<unit>.json`: repeated segments, their copies, copies and bytes cut."""
+        """`segment_dedup_<unit>.json`: repeated segments, their copies, copies and bytes cut, and the most repeated."""
         return summed_notes(self.name, verdicts)
 
 
@@ -142,6 +150,22 @@ def _found(texts: pa.Array, barrier: SegmentDedup) -> tuple[npt.NDArray[np.int64
     """Positions in `texts` and segments, in order."""
     found = pa.array(_native.segment_spans(as_large_strings(texts), barrier.unit, barrier.span))
     return pc.list_parent_indices(found).to_numpy(), found.flatten()
+
+
+def _normalised(
+    texts: pa.Array, at: npt.NDArray[np.int64], segments: pa.StructArray, told: npt.NDArray[np.int64]
+) -> pa.Array:
+    """The beginnings of the segments numbered `told`, alike in all their copies; null for the others."""
+    shown = []
+    for number in told.tolist():
+        start, end = segments[number]["start"].as_py(), segments[number]["end"].as_py()
+        piece = texts[int(at[number])].as_buffer()[start : min(end, start + 16 * _SHOWN_LENGTH)]
+        shown.append(" ".join(piece.to_pybytes().decode(errors="ignore").lower().split())[:_SHOWN_LENGTH])
+    is_told = np.zeros(len(segments), bool)
+    is_told[told] = True
+    nothing = pa.nulls(len(segments), pa.string())
+    by_number = pa.array(shown, pa.string()).take(pa.array(np.argsort(told, kind="stable")))
+    return pc.replace_with_mask(nothing, pa.array(is_told), by_number)
 
 
 def _partition(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
@@ -175,10 +199,15 @@ class _Segments(Round):
         if rows.num_rows == 0:
             return _REPEATED.empty_table()
         keys, address = rows["key"].combine_chunks().to_numpy(), row_addresses(rows)
-        of, counts = np.unique(keys, return_inverse=True, return_counts=True)[1:]
+        distinct, of, counts = np.unique(keys, return_inverse=True, return_counts=True)
         often = counts[of] >= self.barrier.min_copies
         pairs = np.unique(np.stack([address[often], keys[often].view(np.int64)]), axis=1)
-        columns = [(pairs[0] >> ROW_BITS).astype(np.int32), pairs[0], pairs[1].view(np.uint64)]
+        holder, key = pairs[0], pairs[1].view(np.uint64)
+        most = distinct[np.lexsort((distinct, -counts))[:SHOWN]]
+        shown = np.zeros(len(key), bool)
+        told, first = np.unique(key, return_index=True)
+        shown[first] = np.isin(told, most)
+        columns = [(holder >> ROW_BITS).astype(np.int32), holder, key, shown]
         return pa.table([pa.array(column) for column in columns], schema=_REPEATED)
 
 
@@ -202,6 +231,8 @@ class _Copies(Round):
         # A key that is repeated somewhere is repeated wherever it stands, so the keys alone are enough.
         repeated = np.unique(inbox["key"].combine_chunks().to_numpy())
         holders = np.unique(int64_values(inbox, "address"))
+        shown = inbox.filter(inbox["shown"])
+        shown_keys, shown_in = shown["key"].combine_chunks().to_numpy(), int64_values(shown, "address")
         for batch in documents:
             here = addresses(shard, batch[ROW]).to_numpy()
             nominated = np.flatnonzero(np.isin(here, holders, assume_unique=True))
@@ -211,15 +242,19 @@ class _Copies(Round):
             at, segments = _found(chosen[TEXT], self.barrier)
             keys = segments.field("key").to_numpy()
             wanted = np.isin(keys, repeated)
-            at, keys = at[wanted], keys[wanted]
+            at, keys, segments = at[wanted], keys[wanted], segments.filter(pa.array(wanted))
+            address = here[nominated][at]
+            told = np.flatnonzero(np.isin(keys, shown_keys) & np.isin(address, shown_in))
+            told = told[np.unique(keys[told], return_index=True)[1]]
             columns = {
                 PARTITION: _partition(keys),
                 "key": keys,
                 "precedence": precedence(chosen, self.barrier.keep).take(pa.array(at)),
                 ID: chosen[ID].take(pa.array(at)),
-                "address": here[nominated][at],
-                "start": segments.field("start").filter(pa.array(wanted)),
-                "end": segments.field("end").filter(pa.array(wanted)),
+                "address": address,
+                "start": segments.field("start"),
+                "end": segments.field("end"),
+                TEXT: _normalised(chosen[TEXT], at, segments, told),
             }
             yield table_of(columns, _COPIES)
 
@@ -233,12 +268,16 @@ class _Copies(Round):
         place = np.arange(len(key)) - np.repeat(first, np.diff(np.append(first, len(key))))
         cut = rows.filter(pa.array(place >= self.barrier.keep_copies))
         address, start, end = (int64_values(cut, name) for name in ("address", "start", "end"))
-        counts = {
+        told = rows.filter(pc.is_valid(rows[TEXT]))
+        copies = np.diff(np.append(first, len(key)))[np.searchsorted(key[first], told["key"].to_numpy())]
+        told_copies = zip(copies.tolist(), told[TEXT].to_pylist(), strict=True)
+        summary = {
             "repeated": len(first),
             "copies": len(key),
             "cut": len(start),
             "bytes": int((end - start).sum()),
+            "most_repeated": most_repeated_first([{"copies": n, "text": text} for n, text in told_copies]),
         }
         where = {SHARD: address >> ROW_BITS, ROW: address & ((1 << ROW_BITS) - 1), "start": start, "end": end}
-        note = {SHARD: pa.array([0]), ROW: pa.array([-1]), "summary": pa.array([json.dumps(counts)])}
+        note = {SHARD: pa.array([0]), ROW: pa.array([-1]), "summary": pa.array([json.dumps(summary)])}
         return pa.concat_tables([table_of(where, _CUTS), table_of(note, _CUTS)])

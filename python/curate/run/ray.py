@@ -1,0 +1,222 @@
+"""The Ray executor: the tasks of a step on the nodes of a cluster.
+
+A Ray task does one task of the run in a worker process of its own, under the same supervision as on one machine
+(`curate.run.local`), so that a document that kills or hangs is found and quarantined where it is. What remains to be
+survived is the loss of a node: its tasks are done again on another. Through Ray travel the plan, the names of tasks
+and their counts; documents go from storage to storage, which all nodes must share.
+"""
+
+import os
+import socket
+import sys
+import types
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.errors import CurateError
+from curate.io.storage import Place
+from curate.run.job import Job, Task
+from curate.run.local import OnProgress, Start, supervise
+
+#: Loss of this many nodes, one after the other, under one task stops the run.
+MAX_LOSSES = 10
+#: Bytes of a started object store: what travels is small.
+_STORE_BYTES = 100 << 20
+#: Tasks handed to Ray for each processor, so that none waits for the driver and a cluster that can grow sees why.
+_TASKS_PER_CPU = 2
+#: Seconds after which the driver looks again how many processors there are.
+_LOOK_SECONDS = 5.0
+#: Seconds for a cluster to answer at all.
+_KNOCK_SECONDS = 30.0
+
+#: Rows that a task saw, their bytes, and rows that it kept.
+_Counts = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Ray:
+    """The nodes of a Ray cluster.
+
+    Attributes:
+        address: of the cluster, e.g. `ray://head:10001` or `auto`; None = what `RAY_ADDRESS` says, else a Ray of one
+            node is started here, and ends with this process.
+        workers: tasks at a time; None = as many as the cluster has processors for.
+        recipe: path of the recipe file whose functions the plan uses, the same on every node.
+        hang_seconds: see `Local`.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    recipe: str | None = None
+    hang_seconds: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise CurateError(f"workers is {self.workers}", hint="give a number from 1 on")
+
+    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
+        """Does the tasks, in any order; returns when all are done.
+
+        Raises:
+            CurateError: Ray is not installed or not to be reached, a task failed, or its nodes were lost again and
+                again.
+        """
+        if not tasks:
+            return
+        ray = self._connected()
+        start = Start(ray.cloudpickle.dumps(job), self.recipe)
+        cluster = _Cluster(ray, ray.put(start), self.hang_seconds, self.workers)
+        try:
+            cluster.run(tasks, on_progress)
+        finally:
+            cluster.stop()
+            if cluster.losses:
+                _remove_leftovers(job.layout.root)
+
+    def _connected(self) -> Any:
+        """The package, connected; a connection that is there is used."""
+        try:
+            import ray
+        except ImportError as error:
+            raise CurateError("Ray is not installed", hint="pip install 'curate[ray]'") from error
+        if ray.is_initialized():
+            return ray
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if address == "local":
+            options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+            options["num_cpus"] = self.workers or len(os.sched_getaffinity(0))
+        try:
+            _knock(address)
+            ray.init(address=address, **options)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CurateError(
+                f"cannot reach the Ray cluster `{address}`: {error}", hint="check it with `ray status`"
+            ) from error
+        return ray
+
+
+def _knock(address: str) -> None:
+    """Connects to the port of an address, where it names one: Ray itself tries for many minutes.
+
+    Raises:
+        OSError: nobody answers.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+
+
+class _Cluster:
+    """Tasks on their way."""
+
+    def __init__(self, ray: Any, start: Any, hang_seconds: float, workers: int | None) -> None:
+        self._ray, self._start, self._workers = ray, start, workers
+        self._do = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(_do)
+        self._hang_seconds = hang_seconds
+        self._running: dict[Any, Task] = {}
+        self.losses: Counter[Task] = Counter()
+
+    def run(self, tasks: Sequence[Task], on_progress: OnProgress) -> None:
+        waiting = deque(tasks)
+        while waiting or self._running:
+            while waiting and len(self._running) < self._limit():
+                task = waiting.popleft()
+                place = os.getcwd()  # noqa: PTH109  as text, for another machine
+                self._running[self._do.remote(self._start, task, self._hang_seconds, place)] = task
+            done, _ = self._ray.wait(list(self._running), timeout=_LOOK_SECONDS)
+            for reference in done:
+                task = self._running.pop(reference)
+                result = self._result(reference, task)
+                if result is None:
+                    waiting.appendleft(task)
+                elif isinstance(result, BaseException):
+                    raise result
+                else:
+                    rows, size, kept = result
+                    on_progress(task, rows, size, True, kept)
+
+    def _limit(self) -> int:
+        if self._workers is not None:
+            return self._workers
+        return max(1, _TASKS_PER_CPU * int(self._ray.cluster_resources().get("CPU", 0)))
+
+    def _result(self, reference: Any, task: Task) -> _Counts | BaseException | None:
+        """What a task counted, or why it failed; None if its node was lost.
+
+        Raises:
+            CurateError: nodes were lost again and again, or nodes cannot do tasks at all.
+        """
+        lost = self._ray.exceptions
+        try:
+            found: _Counts | BaseException = self._ray.get(reference)
+            return found
+        except lost.RayTaskError as error:
+            raise CurateError(
+                f"{task} failed on its node: {error}", hint="every node needs the same curate and Python"
+            ) from error
+        except (
+            lost.WorkerCrashedError,
+            lost.NodeDiedError,
+            lost.ObjectLostError,
+            lost.OutOfMemoryError,
+            lost.LocalRayletDiedError,
+        ) as error:
+            self.losses[task] += 1
+            if self.losses[task] >= MAX_LOSSES:
+                raise CurateError(
+                    f"{task} lost its node {MAX_LOSSES} times: {error}",
+                    hint="check the nodes with `ray status`",
+                ) from error
+            return None
+
+    def stop(self) -> None:
+        for reference in self._running:
+            with suppress(Exception):  # it may be done, or gone with its node
+                self._ray.cancel(reference, force=True)
+
+
+def _do(start: Start, task: Task, hang_seconds: float, place: str) -> _Counts | BaseException:
+    """Runs on a node: one task, in a process that the Ray worker supervises."""
+    with suppress(
+        FileNotFoundError
+    ):  # relative paths are those of the driver, where storage is shared like that
+        os.chdir(place)
+    done = (0, 0, 0)
+
+    def count(_: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
+        nonlocal done
+        del finished
+        done = (done[0] + rows, done[1] + size, done[2] + kept)
+
+    mine = Start(start.job, start.recipe, writer=f".{uuid.uuid4().hex[:12]}")
+    try:
+        with _no_main():
+            supervise(mine, [task], 1, hang_seconds, count)
+    except BaseException as error:
+        return error
+    return done
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Hides the main program of a Ray worker: a process would import it, and Ray with it, for nothing."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _remove_leftovers(root: Place) -> None:
+    """Removes what lost nodes had begun to write; in an object store there are no temporary names."""
+    if isinstance(root, Path):
+        for path in root.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
