@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from curate.errors import CurateError
+from curate.io.storage import place
 from curate.progress import PatientConsole, watcher
 from curate.recipe import build_pipeline
 
@@ -201,11 +202,13 @@ def train(folder: str, steps: int, out: str | None) -> int:
         raise CurateError(
             f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
         ) from error
-    tokens = Path(folder) / "tokens"
+    tokens = place(folder) / "tokens"
     if not (tokens / "dataset_dict.json").is_file():
         raise CurateError(
             f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens"
         )
+    if out is None and "://" in folder:
+        raise CurateError("checkpoints are local files", hint="name a folder for them with --out")
     checkpoints = Path(out) if out else Path(folder) / "model"
 
     def tell(record: dict[str, Any]) -> None:
@@ -213,7 +216,7 @@ def train(folder: str, steps: int, out: str | None) -> int:
             told = f"step {record['step']}/{steps}  loss {record['loss']:.3f}  {record['tokens_per_s']:,.0f} tokens/s"
             click.echo(told, err=True)
 
-    result = fit(tokens, TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
+    result = fit(str(tokens), TrainConfig(steps=steps, checkpoint_dir=checkpoints), tell)
     figures = {
         "loss": (result.loss, "nats per token"),
         "held-out loss": (result.valid_loss, "nats per token"),
@@ -224,6 +227,12 @@ def train(folder: str, steps: int, out: str | None) -> int:
         if value is not None and math.isfinite(value):
             click.echo(f"{name}: {value:.3f} {unit}")
     return 0
+
+
+def _tokens_of(folder: str) -> str:
+    """The token dataset in the output folder of a run; else the folder itself."""
+    tokens = place(folder) / "tokens"
+    return str(tokens) if tokens.is_dir() else folder
 
 
 @command_line.command()
@@ -243,7 +252,7 @@ def compare(a: str, b: str, steps: int, replicates: int, held_out: str | None, o
         raise CurateError(
             f"training needs torch: {error}", hint="install it: pip install 'curate[train]', or `make train`"
         ) from error
-    one, other = (Path(f) / "tokens" if (Path(f) / "tokens").is_dir() else Path(f) for f in (a, b))
+    one, other = (_tokens_of(f) for f in (a, b))
     texts = None
     if held_out is not None:
         texts = {"held-out": [json.loads(line)["text"] for line in Path(held_out).read_text().splitlines()]}

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from curate.errors import OutputError
 from curate.io.documents import read_documents, read_rejects
+from curate.io.storage import place
 from curate.schema import ID
 
 Format = Literal["text", "markdown", "latex"]
@@ -125,10 +126,10 @@ class ContaminationReport:
             OutputError: the run had no stage `Decontaminate`.
         """
         columns = [ID, _COLUMN]
-        if not (Path(folder) / "manifest.json").is_file():
+        if not (place(folder) / "manifest.json").is_file():
             raise FileNotFoundError(f"`{folder}` is not the output folder of a run: it has no manifest.json")
         try:
-            evaluation = json.loads((Path(folder) / _FILE).read_bytes())
+            evaluation = json.loads((place(folder) / _FILE).read_bytes())
         except FileNotFoundError as error:
             raise OutputError(
                 f"the run in `{folder}` looked for no evaluation items",

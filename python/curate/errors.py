@@ -24,3 +24,7 @@ class PlanError(CurateError):
 
 class OutputError(CurateError):
     """An output folder that belongs to another plan, is damaged, or cannot be written."""
+
+
+class StorageError(CurateError):
+    """Files that cannot be read or written: no access, no bucket, no space, or a service that stays away."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from curate.budget import Budget, budget
 from curate.io.atomic import write_json
+from curate.io.storage import Place
 
 LEDGER_VERSION = 1
 #: Below the output folder, among the ledgers.
@@ -59,7 +60,7 @@ class Ledger:
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Place) -> None:
         """Writes the ledger, atomically."""
         steps = [
             {
@@ -75,7 +76,7 @@ class Ledger:
         write_json(path, value)
 
     @classmethod
-    def read(cls, path: Path) -> "Ledger | None":
+    def read(cls, path: Place) -> "Ledger | None":
         """The ledger at `path`; None if there is none of this version."""
         try:
             value = json.loads(path.read_bytes())
@@ -128,7 +129,7 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
             damage[reason] = damage.get(reason, 0) + rows
         for path, receipt in ledger.outputs.items():
             if path.startswith("tokens/"):
-                split = tokens.setdefault(str(Path(path).parent), {"rows": 0, "tokens": 0})
+                split = tokens.setdefault(str(PurePosixPath(path).parent), {"rows": 0, "tokens": 0})
                 split["rows"] += receipt["rows"]
                 split["tokens"] += receipt["tokens"]
     return {
@@ -141,7 +142,7 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
     }
 
 
-def step_times(path: Path) -> dict[str, float]:
+def step_times(path: Place) -> dict[str, float]:
     """Step -> seconds by the clock, over all starts of a run; steps done in parts are not there."""
     try:
         return dict(json.loads(path.read_bytes())["step_seconds"])
@@ -149,7 +150,7 @@ def step_times(path: Path) -> dict[str, float]:
         return {}
 
 
-def add_step_time(path: Path, name: str, seconds: float) -> None:
+def add_step_time(path: Place, name: str, seconds: float) -> None:
     """Adds to the seconds of a step."""
     steps = step_times(path)
     steps[name] = round(steps.get(name, 0.0) + seconds, 6)

@@ -23,7 +23,7 @@ def test_partitions_come_back_in_order(tmp_path: Path, rows: pa.Table) -> None:
     for part in range(3):
         assert read_spill(path, part).to_pylist() == rows.drop_columns(["key"]).to_pylist()[part::3]
     assert read_spill(path, 3).num_columns == 0
-    both = gather([path, path], 1, "shard")
+    both = gather([path, path], 1, number="shard")
     assert both["shard"].to_pylist() == [0] * 33 + [1] * 33
     assert has_spill(path, "f")
     assert not has_spill(path, "g")

@@ -1,4 +1,4 @@
-"""Files that exist whole or not at all: written under a temporary name, then renamed."""
+"""Files that exist whole or not at all: written under a temporary name, then renamed; objects are sent when whole."""
 
 import hashlib
 import json
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from curate.io.retries import NO_ROOM, no_room
+from curate.io.scratch import scratch_file
+from curate.io.storage import Place, Remote
 
 _CHUNK = 1 << 20
 
@@ -24,20 +28,41 @@ def set_writer(name: str) -> None:
     _writer = name
 
 
-def temporary_name(path: Path) -> Path:
-    """Where `path` is written: a fixed name, so that what a killed run left behind is overwritten by the next."""
-    return path.with_name(f".{path.name}{_writer}.tmp")
+def temporary_name(name: str) -> str:
+    """What a file is called while it is written: fixed, so that the next run overwrites what a kill left behind."""
+    return f".{name}{_writer}.tmp"
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary name beside `path` to write to.
+def replacing(path: Place, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary local name to write to: beside `path`, or in the temporary folder if that is a URL.
 
-    If the block succeeds, what was written is renamed to `path`; otherwise it is removed. With `durable` it is
-    forced to disk first, so that it also survives a loss of power.
+    If the block succeeds, what was written is renamed to `path`, or sent there; otherwise it is removed. With
+    `durable` it is forced to disk first, so that it also survives a loss of power.
+
+    Raises:
+        StorageError: there is no room, or the object cannot be written.
     """
+    try:
+        with _sending(path) if isinstance(path, Remote) else _renaming(path, durable) as temporary:
+            yield temporary
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise no_room(error, str(path)) from error
+        raise
+
+
+@contextmanager
+def _sending(path: Remote) -> Iterator[Path]:
+    with scratch_file(path.name) as temporary:
+        yield temporary
+        path.put(temporary)
+
+
+@contextmanager
+def _renaming(path: Path, durable: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(path)
+    temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
         if durable:
@@ -49,7 +74,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Place, data: bytes) -> None:
     """Writes a small file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
@@ -63,12 +88,12 @@ def _force_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Place, value: Any) -> None:
     """Writes a JSON file atomically: two-space indent, key order as given, a newline at the end."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Place) -> str:
     """SHA-256 of a file as 64 hex digits."""
     state = hashlib.sha256()
     with path.open("rb") as file:

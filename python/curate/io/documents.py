@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.io.atomic import replacing, sha256_of
+from curate.io.storage import Place, listing, local_copy, place
 
 #: Rows per row group. Cutting by count makes the bytes independent of how the rows arrived in batches.
 ROWS_PER_GROUP = 2048
@@ -17,7 +18,7 @@ class ParquetSink:
     """Appends batches to a Parquet file that appears, whole, when the block ends without an exception."""
 
     def __init__(
-        self, path: Path, schema: pa.Schema, *, rows_per_group: int = ROWS_PER_GROUP, durable: bool = True
+        self, path: Place, schema: pa.Schema, *, rows_per_group: int = ROWS_PER_GROUP, durable: bool = True
     ) -> None:
         self.path = path
         self.schema = schema
@@ -26,11 +27,12 @@ class ParquetSink:
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
         self._replacing = replacing(path, durable=durable)
+        self._receipt: dict[str, int | str] = {}
 
     def __enter__(self) -> "ParquetSink":
-        temporary = self._replacing.__enter__()
+        self._temporary = self._replacing.__enter__()
         self._writer = pq.ParquetWriter(
-            temporary, self.schema, compression="zstd", compression_level=1, write_statistics=False
+            self._temporary, self.schema, compression="zstd", compression_level=1, write_statistics=False
         )
         return self
 
@@ -58,29 +60,36 @@ class ParquetSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None and self._pending:
-                self._write(pa.Table.from_batches(self._pending, self.schema))
-        finally:
-            self._writer.close()
-            self._replacing.__exit__(kind, error, trace)
+            try:
+                if kind is None and self._pending:
+                    self._write(pa.Table.from_batches(self._pending, self.schema))
+            finally:
+                self._writer.close()
+            if kind is None:
+                size, digest = self._temporary.stat().st_size, sha256_of(self._temporary)
+                self._receipt = {"rows": self.rows, "bytes": size, "sha256": digest}
+        except Exception as failure:
+            self._replacing.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._replacing.__exit__(kind, error, trace)
 
     def receipt(self) -> dict[str, int | str]:
         """Rows, bytes and SHA-256 of the finished file."""
-        return {"rows": self.rows, "bytes": self.path.stat().st_size, "sha256": sha256_of(self.path)}
+        return self._receipt
 
 
 def read_parquet_batches(
-    path: Path, columns: list[str] | None = None, rows: int = 1024
+    path: Place, columns: list[str] | None = None, rows: int = 1024, sha256: str | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of at most `rows` rows; only the named columns."""
-    with pq.ParquetFile(path) as file:
+    """Batches of at most `rows` rows; only the named columns. `sha256` is what is fetched must be."""
+    with local_copy(path, sha256) as local, pq.ParquetFile(local) as file:
         yield from file.iter_batches(batch_size=rows, columns=columns)
 
 
-def _table_files(folder: Path) -> list[Path]:
+def _table_files(folder: Place) -> list[Place]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder `{folder}`; give the output folder of a run")
-    return sorted(folder.glob("*.parquet"))
+    return listing(folder, "*.parquet")
 
 
 def read_documents(folder: str | Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -89,7 +98,7 @@ def read_documents(folder: str | Path, columns: list[str] | None = None) -> Iter
     Raises:
         FileNotFoundError: `folder` is not the output folder of a run.
     """
-    for path in _table_files(Path(folder) / "documents"):
+    for path in _table_files(place(folder) / "documents"):
         yield from read_parquet_batches(path, columns)
 
 
@@ -99,5 +108,5 @@ def read_rejects(folder: str | Path, columns: list[str] | None = None) -> Iterat
     Raises:
         FileNotFoundError: `folder` is not the output folder of a run.
     """
-    for path in _table_files(Path(folder) / "rejects"):
+    for path in _table_files(place(folder) / "rejects"):
         yield from read_parquet_batches(path, columns)

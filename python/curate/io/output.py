@@ -11,7 +11,7 @@ class Output:
     """What a run leaves behind. Made by `write_tokens` and `write_documents`.
 
     Attributes:
-        folder: the output folder.
+        folder: the output folder, or a URL that fsspec knows.
         tokens: write token shards beside the documents.
         valid_share: share of documents, chosen by hash of their id, that go to the valid split.
         by_language: one token dataset per language, below `tokens/<language>/`; `und` where it is not known.
@@ -27,10 +27,6 @@ class Output:
     def __post_init__(self) -> None:
         if not 0.0 <= self.valid_share < 1.0:
             raise PlanError(f"valid_share is {self.valid_share}", hint="choose a share from 0 to below 1")
-        if "://" in self.folder:
-            raise PlanError(
-                f"`{self.folder}` is not a local folder", hint="write to a local folder, then copy the result"
-            )
 
     def identity(self) -> dict[str, Any]:
         """What the fingerprint covers: everything but the place."""

@@ -11,15 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
 from curate.errors import CurateError
+from curate.io.retries import retrying
+from curate.io.storage import Remote, open_system
 from curate.schema import ID
 from curate.stage import Outcome, jsonable
 
@@ -184,15 +186,11 @@ def list_files(url: str) -> list[InputFile]:
     Raises:
         FileNotFoundError: there is none.
         CurateError: the protocol is not known here, or the URL names a folder.
+        StorageError: the store does not let us look, or stays away.
     """
-    try:
-        system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise CurateError(
-            f"cannot open {url}: {error}", hint="install the fsspec package of that protocol"
-        ) from error
-    if any(mark in path for mark in "*?[") and not system.exists(path):
-        entries = system.glob(path, detail=True)
+    system, path = open_system(url)
+    if any(mark in path for mark in "*?[") and not retrying(lambda: system.exists(path), url):
+        entries = retrying(lambda: system.glob(path, detail=True), url)
         found = [_linked(system, info) for _, info in sorted(entries.items())]
         infos = [info for info in found if info["type"] == "file"]
         if not infos:
@@ -201,7 +199,7 @@ def list_files(url: str) -> list[InputFile]:
             )
     else:
         try:
-            info = system.info(path)
+            info = retrying(lambda: system.info(path), url)
         except FileNotFoundError:
             raise _missing(f"no such file: {url}", "check the path") from None
         if info["type"] == "directory":
@@ -251,7 +249,12 @@ def _stamp(info: Mapping[str, Any]) -> str:
 
 def open_file(file: InputFile) -> IO[bytes]:
     """The file's bytes as stored, without any decompression."""
-    return fsspec.open(file.path, "rb").open()  # type: ignore[no-any-return]
+    if "://" not in file.path:
+        return Path(file.path).open("rb")
+    if file.size is None:  # a server that does not tell: nothing can be asked for by range
+        system, path = open_system(file.path)
+        return retrying(lambda: system.open(path, "rb"), file.path)
+    return Remote(file.path).open()
 
 
 def chunks(file: InputFile, start: int = 0) -> Iterator[bytes]:

@@ -7,8 +7,7 @@ from it, named, and made again. Behind the partitions stands an index, with its 
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ import pyarrow.compute as pc
 
 from curate.errors import CurateError
 from curate.io.atomic import replacing
+from curate.io.storage import Place, Ranges, Remote, for_each
+from curate.io.storage import place as place_of
 
 _MAGIC = b"curspil1"
 _DIGEST_BYTES = 16
@@ -30,16 +31,16 @@ class DamagedSpillError(CurateError):
     """A spill that does not hold what was written; the runner makes it again. The message is the path alone."""
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Place:
         """The damaged file."""
-        return Path(str(self))
+        return place_of(str(self))
 
 
 def _digest(data: Any) -> bytes:
     return hashlib.sha256(data).digest()[:_DIGEST_BYTES]
 
 
-def write_spill(path: Path, tables: Iterable[pa.Table], key: str, partitions: int, fingerprint: str) -> None:
+def write_spill(path: Place, tables: Iterable[pa.Table], key: str, partitions: int, fingerprint: str) -> None:
     """Writes rows grouped by the int32 column `key`, which is dropped; order within a group is kept.
 
     Raises:
@@ -72,7 +73,7 @@ def _packed(part: pa.Table) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _index(path: Path, whole: pa.Buffer) -> dict[str, Any]:
+def _index(path: Place, whole: Any) -> dict[str, Any]:
     """What is in the file.
 
     Raises:
@@ -90,21 +91,32 @@ def _index(path: Path, whole: pa.Buffer) -> dict[str, Any]:
     return index
 
 
-def _mapped(path: Path) -> pa.Buffer:
+def _mapped(path: Place) -> Any:
+    """The bytes of a spill, to be sliced: mapped, or fetched where they are asked for."""
+    if isinstance(path, Remote):
+        return Ranges(path)
     if path.stat().st_size == 0:
         raise DamagedSpillError(str(path))
     with pa.memory_map(str(path)) as file:
         return file.read_buffer()
 
 
-def read_spill(path: Path, partition: int) -> pa.Table:
+def read_spill(path: Place, partition: int) -> pa.Table:
     """The rows of one partition; a table without columns if there are none. They stay where they are mapped.
 
     Raises:
         DamagedSpillError: the rows are not those that were written.
     """
+    return _read_parts(path, [partition])[0]
+
+
+def _read_parts(path: Place, partitions: Sequence[int]) -> list[pa.Table]:
     whole = _mapped(path)
-    start, length, digest = _index(path, whole)["partitions"][partition]
+    index = _index(path, whole)["partitions"]
+    return [_part(path, whole, *index[partition]) for partition in partitions]
+
+
+def _part(path: Place, whole: Any, start: int, length: int, digest: str) -> pa.Table:
     if not length:
         return pa.table({})
     content = whole[start : start + length]
@@ -114,22 +126,23 @@ def read_spill(path: Path, partition: int) -> pa.Table:
         return reader.read_all()
 
 
-def gather(paths: Iterable[Path], partition: int, number: str | None = None) -> pa.Table:
-    """One partition of several spills, in the order of `paths`; without columns if there are no rows.
+def gather(paths: Iterable[Place], *partitions: int, number: str | None = None) -> pa.Table:
+    """Partitions of several spills, each in the order of `paths`; without columns if there are no rows.
 
     With `number`, a column of that name says which spill a row is from, counted from 0.
     """
-    parts = []
-    for place, path in enumerate(paths):
-        table = read_spill(path, partition)
-        if table.num_rows and number is not None:
-            table = table.append_column(number, pa.array(np.full(table.num_rows, place, np.int32)))
-        if table.num_rows:
-            parts.append(table)
-    return pa.concat_tables(parts) if parts else pa.table({})
+    found: list[list[pa.Table]] = [[] for _ in partitions]
+    for place, tables in enumerate(for_each(lambda path: _read_parts(path, partitions), paths)):
+        for parts, table in zip(found, tables, strict=True):
+            if table.num_rows and number is not None:
+                parts.append(table.append_column(number, pa.array(np.full(table.num_rows, place, np.int32))))
+            elif table.num_rows:
+                parts.append(table)
+    every = [table for parts in found for table in parts]
+    return pa.concat_tables(every) if every else pa.table({})
 
 
-def has_spill(path: Path, fingerprint: str) -> bool:
+def has_spill(path: Place, fingerprint: str) -> bool:
     """Whether a whole spill of this fingerprint is there; its partitions are checked when they are read."""
     try:
         return bool(_index(path, _mapped(path))["fingerprint"] == fingerprint)

@@ -2,14 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
-
-import fsspec
 
 from curate.assets import cache_dir as default_cache
 from curate.errors import OutputError
 from curate.io.atomic import sha256_of
+from curate.io.storage import Place, Remote, local_copy
 from curate.io.tokens import FORMAT_VERSION
 
 
@@ -32,10 +32,9 @@ class SplitFiles:
     def __init__(self, place: str | Path, cache_dir: str | Path | None = None) -> None:
         self._remote = "://" in str(place)
         if self._remote:
-            self._system, root = fsspec.core.url_to_fs(str(place))
-            self._root = root.rstrip("/")
+            self._source: Place = Remote(str(place).rstrip("/"))
         else:
-            self.folder = Path(place)
+            self._source = self.folder = Path(str(place))
             if not self.folder.is_dir():
                 raise FileNotFoundError(f"no token dataset at {self.folder}")
         self.place = str(place)
@@ -83,7 +82,8 @@ class SplitFiles:
     def _fetch(self, name: str, path: Path) -> None:
         temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
         try:
-            self._system.get_file(f"{self._root}/{name}", str(temporary))
+            with local_copy(self._source / name) as copy:
+                shutil.copyfile(copy, temporary)
             temporary.replace(path)
         except OSError as error:
             raise OutputError(
@@ -93,18 +93,14 @@ class SplitFiles:
             temporary.unlink(missing_ok=True)
 
     def _bytes(self, name: str) -> bytes:
-        if self._remote:
-            return bytes(self._system.cat_file(f"{self._root}/{name}"))
-        return (self.folder / name).read_bytes()
+        return (self._source / name).read_bytes()
 
     def _is_finished(self) -> bool:
-        if self._remote:
-            return bool(self._system.isfile(f"{self._root}/state.json"))
-        return (self.folder / "state.json").is_file()
+        return (self._source / "state.json").is_file()
 
     def _manifest(self) -> dict[str, Any]:
         if not self._is_finished():
-            splits = [] if self._remote else sorted(p.parent.name for p in self.folder.glob("*/state.json"))
+            splits = sorted(p.parent.name for p in self._source.glob("**/state.json"))
             raise OutputError(
                 f"{self.place} is not a finished split of a token dataset",
                 hint=f"open one of its splits: {', '.join(splits)}"

@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from curate.errors import OutputError
+from curate.io.atomic import sha256_of
+from curate.io.storage import Place, listing, local_copy
 from curate.io.token_rows import places_of
 from curate.io.token_store import TokenStore, map_file
 from curate.io.tokens import INDEX_COLUMNS, content_digest, hf_state
 from curate.schema import DOC_LENS, INPUT_IDS
 
 
-def verify_tokens(folder: Path) -> list[str]:
+def verify_tokens(folder: Place) -> list[str]:
     """Every problem found, one line each, the file first; none = sound.
 
     Checks that all files are there and have the digests and sizes of the manifest, that shards hold the rows,
@@ -47,9 +49,9 @@ def verify_tokens(folder: Path) -> list[str]:
     return problems
 
 
-def _verify_split(folder: Path) -> list[str]:
+def _verify_split(folder: Place) -> list[str]:
     try:
-        store = TokenStore(folder)
+        store = TokenStore(str(folder))
         manifest = store.manifest
         expected = {**manifest["sha256"], "tokenizer.json": manifest["tokenizer"]["sha256"]}
         shards = [(str(s["file"]), int(s["bytes"]), str(s["sha256"])) for s in manifest["shards"]]
@@ -80,7 +82,7 @@ def _verify_split(folder: Path) -> list[str]:
     except OutputError as error:
         problems.append(str(error))
     known = {name for name, _, _ in shards}
-    problems += [f"{p}: not in the manifest" for p in sorted(folder.glob("*.arrow")) if p.name not in known]
+    problems += [f"{p}: not in the manifest" for p in listing(folder, "*.arrow") if p.name not in known]
     if np.sum(counts, axis=0).tolist() != [store.rows, store.tokens]:
         problems.append(f"{folder}: rows and tokens of the shards do not add up to the totals")
     for number, (name, size, wanted) in enumerate(shards):
@@ -88,24 +90,22 @@ def _verify_split(folder: Path) -> list[str]:
         if path.parent != folder or not path.is_file():
             problems.append(f"{path}: missing")
             continue
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-        if path.stat().st_size != size or actual != wanted:
-            # What the shard holds says nothing more once its bytes are others.
-            problems.append(f"{path}: its bytes are not those of the manifest")
-            continue
-        lines = store.index_of_shard(number)
-        problems += [
-            f"{path}: {problem}"
-            for problem in _verify_shard(
-                path,
-                schema,
-                index=lines,
-                counts=counts[number],
-                vocab_size=store.vocab_size,
-                eos_id=eos_id,
-            )
-        ]
+        with local_copy(path) as local:
+            if local.stat().st_size != size or sha256_of(local) != wanted:
+                # What the shard holds says nothing more once its bytes are others.
+                problems.append(f"{path}: its bytes are not those of the manifest")
+                continue
+            problems += [
+                f"{path}: {problem}"
+                for problem in _verify_shard(
+                    local,
+                    schema,
+                    index=store.index_of_shard(number),
+                    counts=counts[number],
+                    vocab_size=store.vocab_size,
+                    eos_id=eos_id,
+                )
+            ]
     return problems
 
 

@@ -20,7 +20,6 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ import pyarrow as pa
 
 from curate.errors import OutputError
 from curate.io.atomic import replacing, write_bytes
+from curate.io.storage import Place
 from curate.io.token_rows import places_of, rechunked
 from curate.schema import (
     DOC_IDS,
@@ -97,7 +97,7 @@ def token_schema(dtype: pa.DataType, row_tokens: int | None = None, loss_mask: b
 
 
 def write_token_shard(
-    path: Path,
+    path: Place,
     batches: Iterable[pa.RecordBatch],
     dtype: pa.DataType,
     rows_per_batch: int = 1000,
@@ -165,7 +165,7 @@ def write_token_shard(
 
 
 def finish_split(
-    folder: Path,
+    folder: Place,
     shards: Sequence[Mapping[str, Any]],
     tokenizer: TokenizerFacts,
     provenance: Mapping[str, Any],
@@ -245,7 +245,7 @@ def finish_split(
     return manifest
 
 
-def finish_tokens(folder: Path, splits: Sequence[str]) -> None:
+def finish_tokens(folder: Place, splits: Sequence[str]) -> None:
     """Joins finished splits, subfolders of `folder`, so that `datasets.load_from_disk(folder)` finds them."""
     for split in splits:
         if not (folder / split / "state.json").is_file():

@@ -227,6 +227,8 @@ def _from_arc(reader: ReadWarc, file: InputFile) -> Iterator[pa.RecordBatch]:
                 if len(offsets) >= BATCH_ROWS:
                     yield from _with_offsets(pending, offsets)
                     pending = []
+        except CurateError:
+            raise
         except Exception as error:  # whatever a damaged file makes warcio raise
             damage = "corrupt_record"
             del error

@@ -3,11 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from curate.io.storage import Place
 
 COLUMN = "contamination"
 _FILE = "contamination.json"
@@ -24,7 +25,7 @@ class Contamination:
         self._longest: dict[str, int] = defaultdict(int)
 
     @classmethod
-    def of_run(cls, folder: Path) -> "Contamination | None":
+    def of_run(cls, folder: Place) -> "Contamination | None":
         """For the items that a run looked for; None if it looked for none."""
         try:
             evaluation = json.loads((folder / _FILE).read_bytes())

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import _native
+from curate.io.storage import Place, listing, local_copy, name_below
 from curate.report_page.contamination import COLUMN, Contamination
 from curate.report_page.frequencies import Frequencies
 from curate.report_page.histograms import OCTAVE_EDGES, UNIT_EDGES, Histogram
@@ -35,7 +35,7 @@ _REJECTED = (URL, LANGUAGE, LANGUAGE_SCORE, SIGNALS, SIMILARITY, STAGE, FAILED, 
 _UNIT_ENDINGS = ("_ratio", "_per_word", "_score", "_share", "similarity")
 
 
-def facts(folder: Path, steps: Mapping[str, Any]) -> dict[str, Any]:
+def facts(folder: Place, steps: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that the report says beyond counts of the ledgers, as JSON values.
 
     Args:
@@ -69,7 +69,7 @@ def facts(folder: Path, steps: Mapping[str, Any]) -> dict[str, Any]:
 class _Counted:
     """The sums over all batches so far. Columns of a type that is not ours (a recipe may bring its own) are left."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.signals: dict[str, Histogram] = {}
         self.languages, self.domains = Frequencies(), Frequencies()
         self.has_languages = self.has_domains = False
@@ -151,9 +151,9 @@ class _Counted:
         return told
 
 
-def _row_groups(folder: Path, wanted: tuple[str, ...]) -> Iterator[tuple[pa.RecordBatch, Path, int]]:
-    for path in sorted(folder.glob("*.parquet")):
-        with pq.ParquetFile(path) as file:
+def _row_groups(folder: Place, wanted: tuple[str, ...]) -> Iterator[tuple[pa.RecordBatch, Place, int]]:
+    for path in listing(folder, "*.parquet"):
+        with local_copy(path) as local, pq.ParquetFile(local) as file:
             columns = [name for name in file.schema_arrow.names if name in wanted]
             for group in range(file.num_row_groups):
                 for batch in file.read_row_group(group, columns).combine_chunks().to_batches():
@@ -201,7 +201,7 @@ def _limits(steps: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return dict(found)
 
 
-def _clusters(folder: Path, steps: Mapping[str, Any]) -> dict[str, Any]:
+def _clusters(folder: Place, steps: Mapping[str, Any]) -> dict[str, Any]:
     """What each deduplication that leaves a summary beside the run says of its clusters."""
     found = {}
     for stage in steps:
@@ -212,17 +212,17 @@ def _clusters(folder: Path, steps: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _datasets(folder: Path) -> dict[str, Any]:
+def _datasets(folder: Place) -> dict[str, Any]:
     """Dataset -> rows, tokens, bytes of text and the tokenizer, from the datasets' own manifests."""
     found = {}
-    for path in sorted((folder / "tokens").rglob("manifest.json")):
+    for path in listing(folder / "tokens", "**/manifest.json"):
         manifest = json.loads(path.read_bytes())
         told = {name: manifest[name] for name in ("rows", "tokens", "bytes", "dtype", "content_digest")}
         tokenizer = {
             "vocab_size": manifest["tokenizer"]["vocab_size"],
             "tokenizer": manifest["tokenizer"]["sha256"],
         }
-        found[path.parent.relative_to(folder).as_posix()] = {**told, **tokenizer}
+        found[name_below(folder, path.parent)] = {**told, **tokenizer}
     return found
 
 

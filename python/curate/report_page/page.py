@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from curate.io.storage import Place
 from curate.report import STEP_TIMES, Ledger, Report, step_times
 from curate.report_page.charts import compact, histogram
 from curate.stages.quality import LINE_SIGNAL_UNITS, SIGNAL_UNITS
@@ -46,7 +47,7 @@ class Times:
     steps: Mapping[str, float]
 
     @classmethod
-    def of(cls, folder: Path, report: Report, ledgers: Sequence[Ledger]) -> "Times":
+    def of(cls, folder: Place, report: Report, ledgers: Sequence[Ledger]) -> "Times":
         """Of the ledgers of a run."""
         phases: dict[int, dict[str, Any]] = {}
         for ledger in sorted(ledgers, key=lambda each: (each.phase, each.shard)):

@@ -1,7 +1,6 @@
 """A few rejected documents per reason, to look at."""
 
 from collections import defaultdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate import _native
+from curate.io.storage import Place
 from curate.schema import (
     DUPLICATE_OF,
     FAILED,
@@ -35,7 +35,7 @@ class _Place(NamedTuple):
     """Where a row is, by the digest of its id first."""
 
     digest: bytes
-    path: Path
+    path: Place
     group: int
     row: int
 
@@ -49,7 +49,7 @@ class Samples:
         self._per_reason, self._characters = per_reason, characters
         self._chosen: dict[tuple[str, str], list[_Place]] = defaultdict(list)
 
-    def add(self, batch: pa.RecordBatch, path: Path, group: int) -> None:
+    def add(self, batch: pa.RecordBatch, path: Place, group: int) -> None:
         """Looks at the rejects of one row group."""
         digests = pa.array(_native.text_hashes(as_large_strings(batch[ID]), normalize=False))
         places = pa.table(
@@ -67,13 +67,13 @@ class Samples:
 
     def read(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """The chosen rows by stage and reason, texts cut to their first characters."""
-        wanted: dict[tuple[Path, int], list[int]] = defaultdict(list)
+        wanted: dict[tuple[Place, int], list[int]] = defaultdict(list)
         for places in self._chosen.values():
             for place in places:
                 wanted[place.path, place.group].append(place.row)
-        found: dict[tuple[Path, int, int], dict[str, Any]] = {}
+        found: dict[tuple[Place, int, int], dict[str, Any]] = {}
         for (path, group), rows in sorted(wanted.items()):
-            with pq.ParquetFile(path) as file:
+            with path.open("rb") as content, pq.ParquetFile(content) as file:
                 columns = [name for name in _TOLD if name in file.schema_arrow.names]
                 table = file.read_row_group(group, columns).take(rows)
             if TEXT in columns:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from curate.io.atomic import write_bytes, write_json
+from curate.io.storage import Place
 from curate.report import Ledger, Report
 from curate.report_page.facts import facts
 from curate.report_page.page import Times, render
@@ -14,7 +14,7 @@ REPORT_JSON = "report.json"
 REPORT_HTML = "report.html"
 
 
-def write_report(folder: Path, ledgers: Sequence[Ledger], manifest: Mapping[str, Any]) -> None:
+def write_report(folder: Place, ledgers: Sequence[Ledger], manifest: Mapping[str, Any]) -> None:
     """Writes `report.json` and `report.html`; only the section on time differs between equal runs.
 
     Args:

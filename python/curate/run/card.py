@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from curate.budget import budget
 from curate.io.atomic import write_bytes
+from curate.io.storage import Place, listing, local_copy
 from curate.pipeline import package_version
 from curate.schema import DATE, LANGUAGE, SOURCE
 
@@ -24,7 +24,7 @@ _SHOWN = 20
 
 
 def write_card(
-    folder: Path, splits: Sequence[str], documents: Path, plan: Mapping[str, Any], language: str | None
+    folder: Place, splits: Sequence[str], documents: Place, plan: Mapping[str, Any], language: str | None
 ) -> None:
     """Writes the card of a dataset.
 
@@ -84,15 +84,16 @@ def write_card(
 class _Facts:
     """What the documents say of themselves, column by column."""
 
-    def __init__(self, documents: Path, language: str | None) -> None:
+    def __init__(self, documents: Place, language: str | None) -> None:
         self.languages: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
         self.sources: set[str] = set()
         dates: list[str] = []
-        for path in sorted(documents.glob("*.parquet")):
-            known = pq.read_schema(path).names
-            wanted = [n for n in (LANGUAGE, DATE, SOURCE, *LICENCES) if n in known]
-            table = pq.read_table(path, columns=wanted)
+        for path in listing(documents, "*.parquet"):
+            with local_copy(path) as local:
+                known = pq.read_schema(local).names
+                wanted = [n for n in (LANGUAGE, DATE, SOURCE, *LICENCES) if n in known]
+                table = pq.read_table(local, columns=wanted)
             if language is not None and LANGUAGE in wanted:
                 table = table.filter(pc.equal(pc.fill_null(table[LANGUAGE], UNDETERMINED), language))
             for name, counter in ((LANGUAGE, self.languages), *((n, self.licences) for n in LICENCES)):

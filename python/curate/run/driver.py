@@ -1,9 +1,7 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -12,6 +10,7 @@ import pyarrow as pa
 from curate.errors import CurateError, OutputError, PlanError
 from curate.io.atomic import temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
+from curate.io.storage import Place, holds, listing, place, remove_tree, size_of
 from curate.pipeline import Pipeline, differences
 from curate.report import Ledger, Report, add_step_time
 from curate.run.finish import read_manifest, write_results
@@ -20,7 +19,7 @@ from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
-from curate.run.steps import SPLITS, Step, is_done, part_of, step_named, steps, tasks_left, valid_ledger
+from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -88,7 +87,7 @@ def run(
     if (report := _finished(job, restart=restart)) is not None:
         return report
     _open_output(job)
-    rebuilt: set[Path] = set()
+    rebuilt: set[Place] = set()
     while True:
         try:
             for step in steps(job):
@@ -149,14 +148,14 @@ def step_names(pipeline: Pipeline) -> list[str]:
 
 def _job(pipeline: Pipeline) -> Job:
     plan = pipeline.plan()
-    job = Job(plan, plan.read.shards(), Layout(Path(plan.write.folder)))
+    job = Job(plan, plan.read.shards(), Layout(place(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
     _refuse_own_input(job)
     return job
 
 
-def _discard_damaged(path: Path, rebuilt: set[Path], watcher: Watcher) -> None:
+def _discard_damaged(path: Place, rebuilt: set[Place], watcher: Watcher) -> None:
     """Removes a spill, so that the next pass, which finds all else done, makes it again.
 
     Raises:
@@ -171,9 +170,8 @@ def _discard_damaged(path: Path, rebuilt: set[Path], watcher: Watcher) -> None:
 
 
 def _refuse_own_input(job: Job) -> None:
-    root = job.layout.root.resolve()
     for file in job.files:
-        if "://" not in file.path and root in Path(file.path).resolve().parents:
+        if holds(job.layout.root, file.path):
             raise OutputError(
                 f"the input `{file.path}` lies in the output folder `{job.layout.root}`, where files are replaced",
                 hint="choose another output folder",
@@ -189,8 +187,9 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
     layout = job.layout
     manifest = read_manifest(layout)
     if manifest is None:
-        first = temporary_name(layout.manifest)  # all there is when a kill came at the very beginning
-        strange = layout.root.is_dir() and any(path != first for path in layout.root.iterdir())
+        # All there is when a kill came at the very beginning.
+        first = temporary_name(layout.manifest.name)
+        strange = layout.root.is_dir() and any(path.name != first for path in layout.root.iterdir())
         if strange and not layout.ledgers.is_dir():
             raise OutputError(
                 f"output folder `{layout.root}` is not empty and holds no run",
@@ -202,7 +201,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
             finish_removal(layout)
         if not (manifest["complete"] and _all_done(job)):
             return None
-        shutil.rmtree(layout.work, ignore_errors=True)  # a kill may have come between the manifest and this
+        remove_tree(layout.work)  # a kill may have come between the manifest and this
         return Report.of(str(layout.root), _ledgers(job))
     if not restart:
         changed = differences({**manifest["plan"], "inputs": manifest["inputs"]}, _description(job))
@@ -248,8 +247,8 @@ def _open_output(job: Job) -> None:
 def _discard_stale(job: Job) -> None:
     """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result."""
     layout = job.layout
-    keep: set[Path] = set()
-    for path in sorted(layout.ledgers.glob("*.json")):
+    keep: set[Place] = set()
+    for path in listing(layout.ledgers, "*.json"):
         ledger = Ledger.read(path)
         current = (
             ledger is not None
@@ -262,10 +261,10 @@ def _discard_stale(job: Job) -> None:
         else:
             path.unlink()
     for folder in ("documents", "rejects", "tokens"):
-        for path in sorted((layout.root / folder).rglob("*")):
+        for path in listing(layout.root / folder, "**/*"):
             if path.is_file() and path not in keep:
                 path.unlink()
-    shutil.rmtree(layout.root / "tokenizer", ignore_errors=True)
+    remove_tree(layout.root / "tokenizer")
 
 
 def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
@@ -274,7 +273,7 @@ def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: 
             with _told(watcher, step.title, 0, len(todo)):
                 executor.execute(job, todo, watcher.advance)
         return
-    todo = [task for task in part if not is_done(job, task)]
+    todo = undone(job, part)
     started = perf_counter()
     with _told(watcher, step.title, len(part) - len(todo), len(part)):
         executor.execute(job, todo, watcher.advance)
@@ -305,7 +304,7 @@ def _is_whole(job: Job, name: str, ledger: Ledger) -> bool:
     path = job.layout.root / name
     if job.layout.work in path.parents:
         return True  # removed when the run was done
-    return path.is_file() and path.stat().st_size == ledger.outputs[name]["bytes"]
+    return bool(size_of(path) == ledger.outputs[name]["bytes"])
 
 
 def _ledgers(job: Job) -> list[Ledger]:
@@ -331,5 +330,5 @@ def _finish(job: Job) -> Report:
     ledgers = _ledgers(job)
     write_results(job, ledgers)
     finish_removal(layout)
-    shutil.rmtree(layout.work, ignore_errors=True)
+    remove_tree(layout.work)
     return Report.of(str(layout.root), _ledgers(job))

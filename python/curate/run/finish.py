@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from curate.errors import OutputError
 from curate.io.atomic import write_json
+from curate.io.storage import Place
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard
 from curate.pipeline import FORMAT_VERSION
 from curate.report import Ledger, totals
@@ -71,7 +71,7 @@ def write_results(job: Job, ledgers: Sequence[Ledger]) -> None:
 def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:
     layout = job.layout
     facts = tokenizer_facts(layout.root / "tokenizer" / "tokenizer.json")
-    splits: dict[Path, list[dict[str, Any]]] = {}
+    splits: dict[Place, list[dict[str, Any]]] = {}
     for ledger in ledgers:
         for name, receipt in ledger.outputs.items():
             if name.startswith("tokens/"):
@@ -92,17 +92,18 @@ def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:
         write_dataset_card(layout, dataset, manifest["plan"])
 
 
-def write_dataset_card(layout: Layout, dataset: Path, plan: Mapping[str, Any]) -> None:
+def write_dataset_card(layout: Layout, dataset: Place, plan: Mapping[str, Any]) -> None:
     """The card beside a joined token dataset; one below `tokens/` holds the language that names it."""
     language = None if dataset == layout.tokens else unquote(dataset.name)
     write_card(dataset, SPLITS, layout.root / "documents", plan, language)
 
 
-def tokenizer_facts(path: Path) -> TokenizerFacts:
+def tokenizer_facts(path: Place) -> TokenizerFacts:
     """What a token dataset keeps of the tokenizer in a `tokenizer.json`."""
-    tokenizer = Tokenizer.load(str(path))
+    content = path.read_bytes()
+    tokenizer = Tokenizer.from_bytes(content)
     return TokenizerFacts(
-        json=path.read_bytes(),
+        json=content,
         vocab_size=tokenizer.vocab_size,
         eos_id=tokenizer.eos_id,
         token_bytes=tokenizer.token_bytes(),

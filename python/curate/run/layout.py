@@ -1,8 +1,8 @@
 """Names of everything below an output folder."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from curate.io.storage import Place, name_below
 from curate.report import STEP_TIMES
 
 
@@ -10,72 +10,72 @@ from curate.report import STEP_TIMES
 class Layout:
     """Paths below an output folder; shards and partitions are numbered from 0, phases from 1."""
 
-    root: Path
+    root: Place
 
     @property
-    def manifest(self) -> Path:
+    def manifest(self) -> Place:
         """The plan, its inputs and totals; `complete` is true when the run is done."""
         return self.root / "manifest.json"
 
     @property
-    def ledgers(self) -> Path:
+    def ledgers(self) -> Place:
         """Folder of the ledgers."""
         return self.root / "ledger"
 
-    def ledger(self, phase: int, shard: int) -> Path:
+    def ledger(self, phase: int, shard: int) -> Place:
         """Counts of one shard in one phase; written last, so it is the completion marker."""
         return self.ledgers / f"phase-{phase}-{shard:05d}.json"
 
     @property
-    def step_times(self) -> Path:
+    def step_times(self) -> Place:
         """Seconds by the clock of each step."""
         return self.root / STEP_TIMES
 
     @property
-    def work(self) -> Path:
+    def work(self) -> Place:
         """Spills and documents between phases; removed when the run is done."""
         return self.root / "work"
 
-    def documents(self, phase: int, shard: int, *, final: bool) -> Path:
+    def documents(self, phase: int, shard: int, *, final: bool) -> Place:
         """Documents that left a phase."""
         folder = self.root / "documents" if final else self.work / str(phase) / "documents"
         return folder / f"{shard:05d}.parquet"
 
-    def rejects(self, phase: int, shard: int) -> Path:
+    def rejects(self, phase: int, shard: int) -> Place:
         """Rows rejected in a phase."""
         return self.root / "rejects" / f"phase-{phase}-{shard:05d}.parquet"
 
-    def ids(self, shard: int) -> Path:
+    def ids(self, shard: int) -> Place:
         """Hashes of the ids that a split of an input file holds."""
         return self.work / "1" / "splits" / f"{shard:05d}-ids.arrow"
 
-    def correction(self, shard: int) -> Path:
+    def correction(self, shard: int) -> Place:
         """What a split has to know of those before it."""
         return self.work / "1" / "splits" / f"{shard:05d}.json"
 
     @property
-    def settled(self) -> Path:
+    def settled(self) -> Place:
         """Says that nothing is left to correct."""
         return self.work / "1" / "splits" / "settled.json"
 
-    def mapped(self, phase: int, barrier: str, round_: str, shard: int) -> Path:
+    def mapped(self, phase: int, barrier: str, round_: str, shard: int) -> Place:
         """Spill of a round's map."""
         return self.work / str(phase) / barrier / f"{round_}-map-{shard:05d}.arrow"
 
-    def reduced(self, phase: int, barrier: str, round_: str, partition: int) -> Path:
+    def reduced(self, phase: int, barrier: str, round_: str, partition: int) -> Place:
         """Spill of a round's reduce."""
         return self.work / str(phase) / barrier / f"{round_}-reduce-{partition:05d}.arrow"
 
     @property
-    def tokens(self) -> Path:
+    def tokens(self) -> Place:
         """Folder of the token datasets."""
         return self.root / "tokens"
 
-    def token_shard(self, language: str | None, split: str, shard: int, shards: int) -> Path:
+    def token_shard(self, language: str | None, split: str, shard: int, shards: int) -> Place:
         """One Arrow IPC stream of a split."""
         folder = self.tokens / language / split if language else self.tokens / split
         return folder / f"data-{shard:05d}-of-{shards:05d}.arrow"
 
-    def relative(self, path: Path) -> str:
+    def relative(self, path: Place) -> str:
         """`path` as it is written into ledgers: relative to the output folder, with slashes."""
-        return path.relative_to(self.root).as_posix()
+        return name_below(self.root, path)

@@ -149,9 +149,7 @@ def _apply_verdicts(
     barrier = job.barrier(number - 1)
     verdicts = read_verdicts(job, number - 1, shard)
     count = ledger.steps[barrier.name]
-    final = number > job.plan.documents_phase
-    stored = job.layout.documents(min(number - 1, job.plan.documents_phase), shard, final=final)
-    for batch in _numbered(read_parquet_batches(stored)):
+    for batch in _numbered(_stored_documents(job, number - 1, shard)):
         started = perf_counter()
         outcome = barrier.apply(batch, verdicts)
         if outcome.reason is not None:
@@ -160,6 +158,17 @@ def _apply_verdicts(
         count.seconds += perf_counter() - started
         rejects.add(rejected)
         yield kept.drop_columns([ROW]), positions
+
+
+def _stored_documents(
+    job: Job, number: int, shard: int, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The documents of a shard that left the last phase up to `number` that writes any."""
+    last = job.plan.documents_phase
+    path = job.layout.documents(min(number, last), shard, final=number >= last)
+    ledger = Ledger.read(job.layout.ledger(min(number, last), shard))
+    receipt = ledger.outputs.get(job.layout.relative(path)) if ledger else None
+    return read_parquet_batches(path, columns, sha256=receipt["sha256"] if receipt else None)
 
 
 def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -226,10 +235,8 @@ def run_map(job: Job, number: int, index: int, shard: int) -> None:
         return
     documents: Iterator[pa.RecordBatch] = iter(())
     if round_.reads:
-        final = number >= job.plan.documents_phase
-        stored = job.layout.documents(number, shard, final=final)
         columns = round_.reads & set(job.phase(number).schema.names)
-        documents = _numbered(read_parquet_batches(stored, sorted(columns)))
+        documents = _numbered(_stored_documents(job, number, shard, sorted(columns)))
     inbox = _inbox(job, number, index - 1, shard)
     tables = list(round_.map(documents, shard, inbox))
     write_spill(path, tables, PARTITION, round_.partitions, fingerprint)
@@ -245,7 +252,7 @@ def run_reduce(job: Job, number: int, index: int, partition: int) -> None:
     shards = len(job.files)
     spills = (job.layout.mapped(number, barrier.name, round_.name, shard) for shard in range(shards))
     shard_column = SHARD if round_.names_shard else None
-    rows = round_.reduce(partition, gather(spills, partition, shard_column))
+    rows = round_.reduce(partition, gather(spills, partition, number=shard_column))
     if rows.num_rows:
         # The last group holds what goes to every shard.
         address = rows[SHARD].combine_chunks()
@@ -261,9 +268,7 @@ def _inbox(job: Job, number: int, index: int, shard: int) -> pa.Table:
         job.layout.reduced(number, barrier.name, round_.name, partition)
         for partition in range(round_.partitions)
     ]
-    own, everyone = gather(paths, shard), gather(paths, len(job.files))
-    parts = [table for table in (own, everyone) if table.num_rows]
-    return pa.concat_tables(parts) if parts else pa.table({})
+    return gather(paths, shard, len(job.files))
 
 
 def read_verdicts(job: Job, number: int, shard: int) -> pa.Table:

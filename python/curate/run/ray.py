@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import CurateError
+from curate.io.storage import Place
 from curate.run.job import Job, Task
 from curate.run.local import OnProgress, Start, supervise
 
@@ -214,7 +215,8 @@ def _no_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _remove_leftovers(root: Path) -> None:
-    """Removes what lost nodes had begun to write."""
-    for path in root.rglob(".*.tmp"):
-        path.unlink(missing_ok=True)
+def _remove_leftovers(root: Place) -> None:
+    """Removes what lost nodes had begun to write; in an object store there are no temporary names."""
+    if isinstance(root, Path):
+        for path in root.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)

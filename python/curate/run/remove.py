@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from curate.io.atomic import write_json
 from curate.io.documents import ParquetSink
+from curate.io.storage import Place, listing, local_copy, place
 from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, totals
 from curate.report_page import write_report
@@ -41,7 +42,7 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
         FileNotFoundError: `folder` holds no run.
         OutputError: the run is not finished.
     """
-    layout = Layout(Path(folder))
+    layout = Layout(place(folder))
     manifest = finished_manifest(layout)
     journal = _journal(layout)
     earlier = json.loads(journal.read_bytes()) if journal.exists() else {"ids": []}
@@ -49,10 +50,8 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     write_json(journal, {"ids": wanted.to_pylist(), "done": False})
 
     removed = Removed()
-    ledgers = [
-        ledger for path in sorted(layout.ledgers.glob("phase-*.json")) if (ledger := Ledger.read(path))
-    ]
-    changed_splits: set[Path] = set()
+    ledgers = [ledger for path in listing(layout.ledgers, "phase-*.json") if (ledger := Ledger.read(path))]
+    changed_splits: set[Place] = set()
     for ledger in ledgers:
         for name in ledger.outputs:
             path = layout.root / name
@@ -77,7 +76,7 @@ def finish_removal(layout: Layout) -> None:
     """Ends the removal that a kill left half done or a new run reopened, if there is one."""
     journal = _journal(layout)
     if journal.exists() and not json.loads(journal.read_bytes())["done"]:
-        remove(layout.root, frozenset())
+        remove(str(layout.root), frozenset())
 
 
 def reopen_removal(layout: Layout) -> None:
@@ -87,23 +86,24 @@ def reopen_removal(layout: Layout) -> None:
         write_json(journal, {**json.loads(journal.read_bytes()), "done": False})
 
 
-def _journal(layout: Layout) -> Path:
+def _journal(layout: Layout) -> Place:
     return layout.root / "removal.json"
 
 
-def _matching(path: Path, wanted: pa.Array) -> tuple[pa.Table, pa.Array]:
-    table = pq.read_table(path)
+def _matching(path: Place, wanted: pa.Array) -> tuple[pa.Table, pa.Array]:
+    with local_copy(path) as local:
+        table = pq.read_table(local)
     return table, pc.is_in(table[ID], wanted).combine_chunks()
 
 
-def _rewrite(path: Path, table: pa.Table) -> dict[str, Any]:
+def _rewrite(path: Place, table: pa.Table) -> dict[str, Any]:
     with ParquetSink(path, table.schema) as sink:
         for batch in table.to_batches():
             sink.append(batch)
     return dict(sink.receipt())
 
 
-def _without(path: Path, wanted: pa.Array, ledger: Ledger, name: str) -> int:
+def _without(path: Place, wanted: pa.Array, ledger: Ledger, name: str) -> int:
     table, hit = _matching(path, wanted)
     kept = table.filter(pc.invert(hit))
     if hit.true_count or kept.num_rows != ledger.outputs[name]["rows"]:
@@ -112,7 +112,7 @@ def _without(path: Path, wanted: pa.Array, ledger: Ledger, name: str) -> int:
     return int(hit.true_count)
 
 
-def _blanked(path: Path, wanted: pa.Array, ledger: Ledger, name: str) -> int:
+def _blanked(path: Place, wanted: pa.Array, ledger: Ledger, name: str) -> int:
     table, hit = _matching(path, wanted)
     column = table.schema.get_field_index(TEXT)
     if column < 0 or not hit.true_count:
@@ -123,8 +123,8 @@ def _blanked(path: Path, wanted: pa.Array, ledger: Ledger, name: str) -> int:
     return int(hit.true_count)
 
 
-def _tokens_without(path: Path, wanted: pa.Array, receipt: dict[str, Any]) -> dict[str, Any]:
-    with pa.memory_map(str(path)) as file:
+def _tokens_without(path: Place, wanted: pa.Array, receipt: dict[str, Any]) -> dict[str, Any]:
+    with local_copy(path) as local, pa.memory_map(str(local)) as file:
         table = pa.ipc.open_stream(file).read_all()
     hit = pc.is_in(table[ID], wanted)
     kept = table.filter(pc.invert(hit))
@@ -138,7 +138,7 @@ def _tokens_without(path: Path, wanted: pa.Array, receipt: dict[str, Any]) -> di
     )
 
 
-def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Path], plan: dict[str, Any]) -> None:
+def _reindex(layout: Layout, ledgers: list[Ledger], splits: set[Place], plan: dict[str, Any]) -> None:
     for folder in sorted(splits):
         receipts = [
             receipt

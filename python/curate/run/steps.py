@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from curate.errors import CurateError
 from curate.io.spill import has_spill
+from curate.io.storage import Place, for_each, listing, place, size_of
 from curate.report import Ledger
 from curate.run.job import Job, Kind, Task
 from curate.run.splits import Correction, has_ids, is_divided, unsettled
@@ -78,7 +79,7 @@ def tasks_left(job: Job, step: Step) -> list[Task]:
     """The tasks of a step that are not done; of `SPLITS`, those that are known already."""
     if step.name == SPLITS:
         return unsettled(job)
-    return [task for task in step.tasks if not is_done(job, task)]
+    return undone(job, step.tasks)
 
 
 def part_of(tasks: Sequence[Task], index: int, count: int) -> list[Task]:
@@ -92,14 +93,29 @@ def valid_ledger(job: Job, number: int, shard: int) -> Ledger | None:
     return ledger if ledger and ledger.fingerprint == job.fingerprint(number, shard) else None
 
 
+def undone(job: Job, tasks: Sequence[Task]) -> list[Task]:
+    """The tasks whose result is not there; only of what is listed anything more is asked."""
+    marks = {_mark(job, task): task for task in tasks}
+    folders = sorted({str(path.parent) for path in marks})
+    there = {path for folder in folders for path in listing(place(folder), "*")}
+    done = for_each(lambda path: path in there and is_done(job, marks[path]), marks)
+    return [task for task, is_there in zip(marks.values(), done, strict=True) if not is_there]
+
+
 def is_done(job: Job, task: Task) -> bool:
     """Whether the result of a task is on disk and whole as far as sizes tell."""
     if task.kind is Kind.SHARD:
         return _is_shard_done(job, task.phase, task.number)
+    return has_spill(_mark(job, task), job.barrier_fingerprint(task.phase))
+
+
+def _mark(job: Job, task: Task) -> Place:
+    """The file that is written last."""
+    if task.kind is Kind.SHARD:
+        return job.layout.ledger(task.phase, task.number)
     barrier, round_ = job.barrier(task.phase), job.round(task.phase, task.round)
-    place = job.layout.mapped if task.kind is Kind.MAP else job.layout.reduced
-    path = place(task.phase, barrier.name, round_.name, task.number)
-    return has_spill(path, job.barrier_fingerprint(task.phase))
+    path = job.layout.mapped if task.kind is Kind.MAP else job.layout.reduced
+    return path(task.phase, barrier.name, round_.name, task.number)
 
 
 def _is_shard_done(job: Job, number: int, shard: int) -> bool:
@@ -112,7 +128,7 @@ def _is_shard_done(job: Job, number: int, shard: int) -> bool:
             return False
     for name, receipt in ledger.outputs.items():
         path = job.layout.root / name
-        if not path.is_file() or path.stat().st_size != receipt["bytes"]:
+        if size_of(path) != receipt["bytes"]:
             return False
     if barrier := job.phase(number).exit:
         spill = job.layout.mapped(number, barrier.name, barrier.rounds[0].name, shard)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import PlanError
+from curate.io.storage import listing, local_copy, place
 from curate.run.finish import finished_manifest
 from curate.run.layout import Layout
 from curate.schema import ID, LANGUAGE, REASON, SIGNALS, STAGE
@@ -59,7 +60,7 @@ def sweep_run(folder: str | Path, settings: Iterable[str]) -> list[Change]:
         OutputError: the run is not finished.
         PlanError: a setting that does not fit the run's rules.
     """
-    layout = Layout(Path(folder))
+    layout = Layout(place(folder))
     steps: dict[str, dict[str, Any]] = finished_manifest(layout)["plan"]["steps"]
     names = list(steps)
     changes = []
@@ -113,17 +114,17 @@ def _counts(reasons: pa.Array) -> dict[str, int]:
 def _rows(layout: Layout, reads: Iterable[str]) -> Iterator[pa.RecordBatch]:
     """Rejected and kept rows, with null stage and reason where they were kept."""
     for kind in ("rejects", "documents"):
-        for path in sorted((layout.root / kind).glob("*.parquet")):
-            file = pq.ParquetFile(path)
-            here = set(file.schema_arrow.names)
-            if SIGNALS not in here:
-                continue
-            columns = sorted({ID, SIGNALS, STAGE, REASON, *reads} & here)
-            for rows in file.iter_batches(columns=columns):
-                absent = {STAGE, REASON, LANGUAGE} - set(rows.schema.names)
-                nulls = {name: pa.nulls(rows.num_rows, pa.string()) for name in sorted(absent)}
-                known = {name: rows[name] for name in rows.schema.names}
-                yield pa.record_batch({**known, **nulls})
+        for path in listing(layout.root / kind, "*.parquet"):
+            with local_copy(path) as local, pq.ParquetFile(local) as file:
+                here = set(file.schema_arrow.names)
+                if SIGNALS not in here:
+                    continue
+                columns = sorted({ID, SIGNALS, STAGE, REASON, *reads} & here)
+                for rows in file.iter_batches(columns=columns):
+                    absent = {STAGE, REASON, LANGUAGE} - set(rows.schema.names)
+                    nulls = {name: pa.nulls(rows.num_rows, pa.string()) for name in sorted(absent)}
+                    known = {name: rows[name] for name in rows.schema.names}
+                    yield pa.record_batch({**known, **nulls})
 
 
 def _rules(identity: Mapping[str, Any]) -> Rules:

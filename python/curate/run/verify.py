@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curate.io.atomic import sha256_of
+from curate.io.storage import listing, local_copy, place
 from curate.io.token_verify import verify_tokens
 from curate.report import Ledger, Report, totals
 from curate.report_page import write_report
@@ -21,10 +22,10 @@ def verify(folder: str | Path) -> list[str]:
         FileNotFoundError: `folder` holds no run.
         OutputError: the run is not finished.
     """
-    layout = Layout(Path(folder))
+    layout = Layout(place(folder))
     manifest = finished_manifest(layout)
     ledgers, problems = [], []
-    for path in sorted(layout.ledgers.glob("phase-*.json")):
+    for path in listing(layout.ledgers, "phase-*.json"):
         ledger = Ledger.read(path)
         if ledger is None:
             problems.append(f"{layout.relative(path)} is damaged")
@@ -37,7 +38,7 @@ def verify(folder: str | Path) -> list[str]:
     problems += _strangers(layout, ledgers)
     if totals(ledgers) != manifest["totals"]:
         problems.append("manifest.json: totals differ from the sum of the ledgers")
-    for dataset in sorted(layout.tokens.glob("**/dataset_dict.json")):
+    for dataset in listing(layout.tokens, "**/dataset_dict.json"):
         problems += verify_tokens(dataset.parent)
     return problems
 
@@ -59,14 +60,14 @@ def rewrite_report(folder: str | Path) -> None:
         FileNotFoundError: `folder` holds no run.
         OutputError: the run is not finished.
     """
-    layout = Layout(Path(folder))
+    layout = Layout(place(folder))
     write_report(layout.root, _finished_ledgers(folder), finished_manifest(layout))
 
 
 def _finished_ledgers(folder: str | Path) -> list[Ledger]:
-    layout = Layout(Path(folder))
+    layout = Layout(place(folder))
     finished_manifest(layout)
-    paths = sorted(layout.ledgers.glob("phase-*.json"))
+    paths = listing(layout.ledgers, "phase-*.json")
     return [ledger for path in paths if (ledger := Ledger.read(path))]
 
 
@@ -84,7 +85,7 @@ def _check_chain(ledgers: list[Ledger]) -> list[str]:
 def _strangers(layout: Layout, ledgers: list[Ledger]) -> list[str]:
     """Tables that no ledger names: `read_documents` and `read_rejects` would take them for part of the run."""
     named = {name for ledger in ledgers for name in ledger.outputs}
-    tables = sorted([*layout.root.glob("documents/*.parquet"), *layout.root.glob("rejects/*.parquet")])
+    tables = [path for kind in ("documents", "rejects") for path in listing(layout.root / kind, "*.parquet")]
     return [f"{name} is in no ledger" for name in map(layout.relative, tables) if name not in named]
 
 
@@ -96,12 +97,14 @@ def _check_outputs(layout: Layout, ledger: Ledger) -> list[str]:
             continue
         if not path.is_file():
             problems.append(f"{name} is missing")
-        elif sha256_of(path) != receipt["sha256"]:
-            problems.append(f"{name} has changed: its SHA-256 is not the ledger's")
-        elif name.startswith("rejects/"):
-            problems += _check_rejects(path, name, ledger)
-        elif name.startswith("documents/") and pq.read_metadata(path).num_rows != receipt["rows"]:
-            problems.append(f"{name} has other rows than the ledger says")
+            continue
+        with local_copy(path) as local:
+            if sha256_of(local) != receipt["sha256"]:
+                problems.append(f"{name} has changed: its SHA-256 is not the ledger's")
+            elif name.startswith("rejects/"):
+                problems += _check_rejects(local, name, ledger)
+            elif name.startswith("documents/") and pq.read_metadata(local).num_rows != receipt["rows"]:
+                problems.append(f"{name} has other rows than the ledger says")
     return problems
 
 

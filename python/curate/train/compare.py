@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from curate.errors import CurateError
+from curate.io.storage import Place, place
 from curate.io.token_dataset import TokenDataset
 from curate.tokenizer import Tokenizer
 from curate.train.loop import TrainConfig, train
@@ -147,7 +148,7 @@ def compare(
     config = config or TrainConfig()
     if not 2 <= replicates <= len(STUDENT) + 1:
         raise CurateError(f"{replicates} replicates", hint=f"2 to {len(STUDENT) + 1}")
-    arms = {"A": Path(a), "B": Path(b)}
+    arms = {"A": place(a), "B": place(b)}
     texts = held_out or {name: valid_texts(path, held_out_bytes) for name, path in arms.items()}
     texts = {name: [text for text in found if text] for name, found in texts.items()}
     flat = [text for found in texts.values() for text in found]
@@ -242,11 +243,11 @@ def text_nats(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], seq_le
     return nats
 
 
-def valid_texts(folder: Path, limit: int) -> list[str]:
+def valid_texts(folder: Place, limit: int) -> list[str]:
     """The first documents of the `valid` split as text, up to `limit` bytes."""
     if not (folder / "valid").is_dir():
         return []
-    store = TokenDataset(folder / "valid", 1).store
+    store = TokenDataset(str(folder / "valid"), 1).store
     tokenizer = Tokenizer.from_bytes(store.tokenizer_json())
     special = set(tokenizer.special_tokens.values())
     texts: list[str] = []
@@ -266,9 +267,9 @@ def write_result(result: Comparison, path: Path) -> None:
     path.write_text(json.dumps(result.to_json(), indent=2) + "\n")
 
 
-def _part(path: Path, config: TrainConfig, replicate: int) -> TokenDataset:
+def _part(path: Place, config: TrainConfig, replicate: int) -> TokenDataset:
     folder = path / "train" if (path / "train").is_dir() else path
-    data = TokenDataset(folder, config.seq_len, seed=config.seed)
+    data = TokenDataset(str(folder), config.seq_len, seed=config.seed)
     if not len(data):
         raise CurateError(f"{folder} has not one sample of {config.seq_len}", hint="a smaller seq_len")
     data.take(replicate * config.steps * config.batch_tokens // config.seq_len)

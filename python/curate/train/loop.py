@@ -11,6 +11,7 @@ import torch
 
 from curate.errors import CurateError
 from curate.io.mixture import TokenMixture
+from curate.io.storage import place
 from curate.io.token_dataset import TokenDataset
 from curate.train import distributed
 from curate.train.data import LossSums, batches, evaluate, tensors, token_losses
@@ -311,17 +312,17 @@ def _open(
     if isinstance(tokens, TokenDataset | TokenMixture):
         data = tokens
     else:
-        folder = Path(tokens)
+        folder = place(tokens)
         joined = (folder / "train").is_dir()
         data = TokenDataset(
-            folder / "train" if joined else folder,
+            str(folder / "train" if joined else folder),
             config.seq_len,
             seed=config.seed,
             rank=rank,
             world_size=world_size,
         )
         if valid is None and joined and (folder / "valid").is_dir():
-            valid = TokenDataset(folder / "valid", config.seq_len, shuffle=False)
+            valid = TokenDataset(str(folder / "valid"), config.seq_len, shuffle=False)
     for dataset in (data, valid):
         if dataset is not None and dataset.seq_len != config.seq_len:
             raise CurateError(

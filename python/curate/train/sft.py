@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from curate.io.storage import place
 from curate.io.token_dataset import TokenDataset
 from curate.train import distributed
 from curate.train.loop import TrainConfig, TrainResult, train
@@ -29,11 +30,11 @@ def finetune(
         FileNotFoundError, OutputError, CurateError: see `curate.train.loop.train`.
     """
     rank, world_size = distributed.join()
-    folder = Path(tokens)
+    folder = place(tokens)
 
     def opened(split: str) -> TokenDataset:
         return TokenDataset(
-            folder / split,
+            str(folder / split),
             config.seq_len,
             packing="best_fit",
             seed=config.seed,
