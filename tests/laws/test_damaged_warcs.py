@@ -76,6 +76,7 @@ def damaged(data: bytes, chance: random.Random) -> tuple[bytes, int]:
     return data[:at] + chance.randbytes(length) + data[at + length :], at
 
 
+@pytest.mark.timeout(1800)
 def test_ten_thousand_through_the_reader(good: list[Path], tmp_path: Path) -> None:
     chance = random.Random(8)
     assert len(good) >= 3
@@ -97,6 +98,7 @@ def test_ten_thousand_through_the_reader(good: list[Path], tmp_path: Path) -> No
         assert found[: len(untouched)] == untouched, (case, path.name, at)
 
 
+@pytest.mark.timeout(1800)
 def test_a_hundred_through_the_command(good: list[Path], tmp_path: Path) -> None:
     chance = random.Random(9)
     (tmp_path / "recipe.py").write_text(RECIPE)
