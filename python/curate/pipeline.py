@@ -40,6 +40,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_of_files(files: Sequence[InputFile]) -> str:
+    """Names input files, or splits of them, with their content."""
+    return digest([(f.path, f.size, f.stamp, f.start, f.stop) for f in files])
+
+
 @dataclass(frozen=True)
 class Phase:
     """A run of stages between two barriers; all of them see one batch before the next is read.
@@ -197,11 +202,23 @@ class Plan:
             chain.append(digest([chain[-1], steps, exit_, final]))
         return tuple(chain[1:])
 
-    def shard_fingerprint(self, phase: int, shard: int, files: Sequence[InputFile]) -> str:
-        """What a shard's ledger must carry to be valid: the first phase depends on one file, later ones on all."""
-        inputs = [files[shard]] if phase == 1 else files
-        named = [(f.path, f.size, f.stamp, f.start, f.stop) for f in inputs]
-        return digest([self.fingerprints[phase - 1], shard, len(files), named])
+    def shard_fingerprint(self, phase: int, shard: int, file: InputFile, every: str, shards: int) -> str:
+        """What a shard's ledger must carry to be valid.
+
+        The first phase depends on one file, so that it holds when files are added behind it; later phases depend on
+        all. Token shards say in their names how many there are.
+
+        Args:
+            phase: from 1.
+            shard: from 0; spills name it.
+            file: that of the shard.
+            every: digest of all files, see `digest_of_files`.
+            shards: how many there are.
+        """
+        if phase > 1:
+            return digest([self.fingerprints[phase - 1], shard, every])
+        counted = shards if self.write.tokens and len(self.phases) == 1 else None
+        return digest([self.fingerprints[0], shard, counted, digest_of_files([file])])
 
     def reasons(self) -> Mapping[str, Mapping[str, str]]:
         """Every reason that can occur, by the stage that gives it."""

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,9 @@ from curate.run.verify import verify
 from tests.io.test_warc import http, record
 from tests.laws.test_engine import tree
 from tests.laws.toy import Distinct
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pipelines"))
+import fineweb_like
 
 WHOLE = 1 << 40
 
@@ -251,6 +255,28 @@ def test_splits_cover_a_file_once(tmp_path: Path) -> None:
         assert [part.start for part in parts] == [0, *ends[:-1]]
         assert sum(part.length or 0 for part in parts) == 1000
     assert splits(replace(file, size=None), 10) == [replace(file, size=None)]
+
+
+def test_the_flagship_recipe(tmp_path: Path) -> None:
+    """Deduplication, contamination, a trained tokenizer and tokens, over plain, gzip and zstd archives."""
+    sample = cu.write_sample(tmp_path / "sample")
+    found = []
+    for name, size in (("whole", WHOLE), ("splits", 120_000)):
+        recipe = fineweb_like.pipeline(
+            input=f"{sample.folder}/*.warc*", output=str(tmp_path / name), vocab_size=400
+        )
+        cu.run(replace(recipe, read=replace(recipe.read, split_bytes=size)), Here())
+        assert verify(tmp_path / name) == []
+        left = left_behind(tmp_path / name)
+        del left["report"]["datasets"]  # bytes and digests of token shards follow where they are cut
+        left["tokenizer"] = (tmp_path / name / "tokenizer" / "tokenizer.json").read_bytes()
+        for split in ("train", "valid"):
+            shards = sorted((tmp_path / name / "tokens" / split).glob("data-*.arrow"))
+            tables = [pa.ipc.open_stream(shard.read_bytes()).read_all() for shard in shards]
+            left[split] = pa.concat_tables(tables).combine_chunks()
+        found.append(left)
+    assert found[0] == found[1]
+    assert len(list((tmp_path / "splits" / "ledger").glob("phase-1-*"))) > 15
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from curate.errors import CurateError
 from curate.run import local
 from curate.run.verify import verify
 from curate.stage import Outcome, Stage
-from tests.laws.test_engine import pipeline
+from tests.laws.test_engine import pipeline, tree
 from tests.laws.toy import ReadLines, write_lines
 
 
@@ -80,6 +80,9 @@ class DieOf(Stage):
     """Dies of batches of more than this many rows, which is no row's fault."""
 
     rows: int
+
+    def identity(self):
+        return {"stage": "DieOf"}
 
     @property
     def reads(self) -> frozenset[str]:
@@ -180,9 +183,9 @@ def test_a_document_that_hangs_is_quarantined(source: Path, tmp_path: Path) -> N
 
 def test_a_batch_that_kills_as_a_whole_goes_through_row_by_row(source: Path, tmp_path: Path) -> None:
     report = cu.run(pipeline(source, tmp_path / "out", extra=[DieOf(1)]), cu.Local(2))
-    cu.run(pipeline(source, tmp_path / "whole"), cu.Local(1))
+    cu.run(pipeline(source, tmp_path / "whole", extra=[DieOf(99)]), cu.Local(1))
     assert "killed_worker" not in str(report.totals)
-    assert kept(tmp_path / "out") == kept(tmp_path / "whole")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_a_death_that_is_no_rows_fault_stops_the_run(source: Path, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ class Output:
         valid_share: share of documents, chosen by hash of their id, that go to the valid split.
         by_language: one token dataset per language, below `tokens/<language>/`; `und` where it is not known.
         reject_text: keep the text of rejected documents.
+        keep_work: keep `work/` when the run is done: the documents between phases and the spills of barriers. With
+            `--restart`, files added behind the others and changed late stages then re-use them.
     """
 
     folder: str
@@ -23,13 +25,14 @@ class Output:
     valid_share: float = 0.01
     by_language: bool = False
     reject_text: bool = True
+    keep_work: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.valid_share < 1.0:
             raise PlanError(f"valid_share is {self.valid_share}", hint="choose a share from 0 to below 1")
 
     def identity(self) -> dict[str, Any]:
-        """What the fingerprint covers: everything but the place."""
+        """What the fingerprint covers: everything but the place, and what is kept there for later."""
         return {
             "tokens": self.tokens,
             "valid_share": self.valid_share,
@@ -44,12 +47,17 @@ class Output:
 
 
 def write_tokens(
-    folder: str, *, valid_share: float = 0.01, by_language: bool = False, reject_text: bool = True
+    folder: str,
+    *,
+    valid_share: float = 0.01,
+    by_language: bool = False,
+    reject_text: bool = True,
+    keep_work: bool = False,
 ) -> Output:
     """Documents, rejects and token shards below `folder`; the pipeline must end in `Tokenize`."""
-    return Output(str(folder), True, valid_share, by_language, reject_text)
+    return Output(str(folder), True, valid_share, by_language, reject_text, keep_work)
 
 
-def write_documents(folder: str, *, reject_text: bool = True) -> Output:
+def write_documents(folder: str, *, reject_text: bool = True, keep_work: bool = False) -> Output:
     """Documents and rejects below `folder`."""
-    return Output(str(folder), False, reject_text=reject_text)
+    return Output(str(folder), False, reject_text=reject_text, keep_work=keep_work)

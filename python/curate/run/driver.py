@@ -201,7 +201,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
             finish_removal(layout)
         if not (manifest["complete"] and _all_done(job)):
             return None
-        remove_tree(layout.work)  # a kill may have come between the manifest and this
+        _close_work(job)  # a kill may have come between the manifest and this
         return Report.of(str(layout.root), _ledgers(job))
     if not restart:
         changed = differences({**manifest["plan"], "inputs": manifest["inputs"]}, _description(job))
@@ -212,6 +212,11 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
         )
     _discard_stale(job)
     return None
+
+
+def _close_work(job: Job) -> None:
+    if not job.plan.write.keep_work:
+        remove_tree(job.layout.work)
 
 
 def _fingerprint(job: Job) -> str:
@@ -330,5 +335,5 @@ def _finish(job: Job) -> Report:
     ledgers = _ledgers(job)
     write_results(job, ledgers)
     finish_removal(layout)
-    remove_tree(layout.work)
+    _close_work(job)
     return Report.of(str(layout.root), _ledgers(job))

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from curate.io.reader import InputFile
-from curate.pipeline import Phase, Plan, digest
+from curate.pipeline import Phase, Plan, digest, digest_of_files
 from curate.run.layout import Layout
 from curate.stage import Barrier, Round
 
@@ -34,11 +35,23 @@ class Job:
 
     def fingerprint(self, number: int, shard: int) -> str:
         """What makes a shard's result in this phase valid."""
-        return self.plan.shard_fingerprint(number, shard, self.files)
+        return self.plan.shard_fingerprint(
+            number, shard, self.files[shard], self._every_file, len(self.files)
+        )
+
+    @cached_property
+    def _every_file(self) -> str:
+        return digest_of_files(self.files)
 
     def barrier_fingerprint(self, number: int) -> str:
         """What makes the rounds of the barrier that ends this phase valid: they depend on every shard."""
-        return digest([self.fingerprint(number, shard) for shard in range(len(self.files))])
+        return self._barrier_fingerprints[number - 1]
+
+    @cached_property
+    def _barrier_fingerprints(self) -> list[str]:
+        shards = range(len(self.files))
+        numbers = range(1, len(self.plan.phases) + 1)
+        return [digest([self.fingerprint(number, shard) for shard in shards]) for number in numbers]
 
 
 class Kind(StrEnum):

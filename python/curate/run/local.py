@@ -24,6 +24,7 @@ from curate.errors import CurateError
 from curate.io.atomic import set_writer
 from curate.recipe import load_recipe
 from curate.run.job import Job, Task
+from curate.run.memory import MemoryWatch, default_memory_bytes
 from curate.run.phase import run_task
 from curate.run.suspects import Attempt, Deaths, Place, Suspicion
 
@@ -33,6 +34,10 @@ class OnProgress(Protocol):
 
     def __call__(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
         """A task did `rows` rows of `size` payload bytes, of which `kept` rows are left, or is finished."""
+
+
+#: How often the driver looks at the memory of its workers.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,21 @@ class Local:
         hang_seconds: a worker that spends longer than this in one batch, or in one stage of a single suspicious
             row, hangs in foreign code and is killed. No stage needs a fraction of it; a verdict by the clock is for
             what would otherwise never end.
+        memory_gib: what all workers may take together, each an equal share; None = four fifths of what is free. A
+            worker that takes too much is ended, and its shard begun again with smaller batches; where that does not
+            help, the run stops and says so.
     """
 
     workers: int | None = None
     recipe: str | None = None
     hang_seconds: float = 3600.0
+    memory_gib: float | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise CurateError(f"workers is {self.workers}", hint="give a number from 1 on")
+        if self.memory_gib is not None and self.memory_gib <= 0:
+            raise CurateError(f"memory_gib is {self.memory_gib}", hint="give a number above 0, in GiB")
 
     @property
     def processes(self) -> int:
@@ -67,7 +78,8 @@ class Local:
             CurateError: a task failed, or killed its worker again and again without one row being at fault.
         """
         start = Start(pickle.dumps(job), self.recipe)
-        supervise(start, tasks, self.processes, self.hang_seconds, on_progress)
+        memory = default_memory_bytes() if self.memory_gib is None else int(self.memory_gib * 2**30)
+        supervise(start, tasks, self.processes, self.hang_seconds, on_progress, memory)
 
 
 @dataclass(frozen=True)
@@ -86,15 +98,23 @@ class Start:
 
 
 def supervise(
-    start: Start, tasks: Sequence[Task], processes: int, hang_seconds: float, on_progress: OnProgress
+    start: Start,
+    tasks: Sequence[Task],
+    processes: int,
+    hang_seconds: float,
+    on_progress: OnProgress,
+    memory_bytes: int | None = None,
 ) -> None:
-    """Does the tasks in worker processes of this machine.
+    """Does the tasks in worker processes of this machine, which may take `memory_bytes`; None = who knows.
 
     Raises:
-        CurateError: a task failed, or killed its worker again and again without one row being at fault.
+        CurateError: a task failed, killed its worker again and again without one row being at fault, or needs more
+            memory than its share.
     """
     if tasks:
-        _Pool(start, hang_seconds, Deaths(tasks), on_progress).run(tasks, min(processes, len(tasks)))
+        processes = min(processes, len(tasks))
+        pool = _Pool(start, hang_seconds, Deaths(tasks), on_progress, MemoryWatch(memory_bytes, processes))
+        pool.run(tasks, processes)
 
 
 @dataclass
@@ -107,6 +127,7 @@ class _Worker:
         place: where it said it is.
         since: when it said so, monotonic seconds.
         started: whether it said anything yet.
+        starved: what it took when it was ended for that; 0 if it was not.
     """
 
     process: BaseProcess
@@ -114,12 +135,22 @@ class _Worker:
     place: Place | None = None
     since: float = 0.0
     started: bool = False
+    starved: int = 0
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self.process.pid is not None
+        return self.process.pid
 
 
 class _Pool:
-    def __init__(self, start: Start, hang_seconds: float, deaths: Deaths, on_progress: OnProgress) -> None:
+    def __init__(
+        self, start: Start, hang_seconds: float, deaths: Deaths, on_progress: OnProgress, memory: MemoryWatch
+    ) -> None:
         self._first, self._on_progress = start, on_progress
         self._hang_seconds, self._deaths = hang_seconds, deaths
+        self._memory, self._looked = memory, time.monotonic()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["curate.run.local"])
         self._workers: dict[Connection, _Worker] = {}
@@ -130,11 +161,7 @@ class _Pool:
             for _ in range(processes):
                 self._start()
             while left:
-                for connection, worker in self._workers.items():
-                    if waiting and worker.task is None:
-                        worker.task = task = waiting.popleft()
-                        with suppress(OSError):  # it is dead: found below
-                            connection.send((task, self._deaths.suspicion(task)))
+                self._hand_out(waiting)
                 for connection in self._ready():
                     try:
                         if not connection.poll():  # dead, though a process of its own keeps the pipe open
@@ -147,13 +174,30 @@ class _Pool:
                         continue
                     left -= self._handle(self._workers[connection], message)
                 self._kill_hanging()
+                self._watch_memory()
         finally:
             self._stop()
+
+    def _hand_out(self, waiting: deque[Task]) -> None:
+        """Gives tasks to those who wait, unless memory is scarce."""
+        for connection, worker in list(self._workers.items()):
+            busy = any(other.task is not None for other in self._workers.values())
+            if not waiting or worker.task is not None or (busy and self._memory.is_crowded):
+                continue
+            if self._memory.is_above_share(
+                worker.pid
+            ):  # a new process takes less than one that has done a lot
+                self._bury(connection)
+                self._start()
+                continue
+            worker.task = task = waiting.popleft()
+            with suppress(OSError):  # it is dead: found later
+                connection.send((task, self._deaths.suspicion(task)))
 
     def _ready(self) -> list[Connection]:
         """Waits for workers that have something to say or are dead, not much longer than one may hang."""
         watched: list[Any] = [*self._workers, *(worker.process.sentinel for worker in self._workers.values())]
-        ready = wait(watched, timeout=self._hang_seconds / 4)
+        ready = wait(watched, timeout=min(self._hang_seconds / 4, _LOOK_SECONDS))
         return [
             connection
             for connection, worker in self._workers.items()
@@ -164,6 +208,17 @@ class _Pool:
         now = time.monotonic()
         for worker in self._workers.values():
             if worker.place is not None and now - worker.since > self._hang_seconds:
+                worker.process.kill()
+
+    def _watch_memory(self) -> None:
+        """Ends the worker that takes too much."""
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._memory.look(worker.pid for worker in self._workers.values())
+        for worker in self._workers.values():
+            if worker.pid == self._memory.too_large and worker.task is not None:
+                worker.starved = self._memory.used(worker.pid)
                 worker.process.kill()
 
     def _handle(self, worker: _Worker, message: tuple[Any, ...]) -> int:
@@ -201,11 +256,12 @@ class _Pool:
         """The task that a dead worker had; None if it was idle."""
         worker = self._workers.pop(connection)
         connection.close()
-        assert worker.process.pid is not None
         with suppress(ProcessLookupError):  # never two workers on one task, whoever said that it is dead
-            os.kill(worker.process.pid, signal.SIGKILL)
+            os.kill(worker.pid, signal.SIGKILL)
         worker.process.join()
-        if worker.task is not None:
+        if worker.task is not None and worker.starved:
+            self._deaths.starve(worker.task, worker.place, worker.starved, self._memory.share)
+        elif worker.task is not None:
             self._deaths.add(worker.task, worker.place, worker.process.exitcode, started=worker.started)
         return worker.task
 

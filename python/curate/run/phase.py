@@ -113,7 +113,7 @@ def _kept(
         attempt.on_place(None)
         for part in rejected:
             rejects.add(part)
-        rejects.flush()
+        rejects.flush(int(positions[-1]) + 1 if len(positions) else None)
         attempt.on_progress(batch.num_rows, size, remaining.num_rows)
         ledger.rows_out += remaining.num_rows
         if remaining.num_rows:

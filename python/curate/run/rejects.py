@@ -21,15 +21,22 @@ class RejectSink:
             positions, rows = reject
             self._pending.append((positions, conform(rows, self._sink.schema)))
 
-    def flush(self) -> None:
-        """Writes what is pending; call it when no earlier row can be rejected any more."""
+    def flush(self, before: int | None = None) -> None:
+        """Writes what is pending, in order.
+
+        Args:
+            before: no row that stood before this position can be rejected any more; later ones wait. None = no row.
+        """
         if not self._pending:
             return
         table = pa.Table.from_batches([rows for _, rows in self._pending], self._sink.schema)
-        order = np.argsort(np.concatenate([positions for positions, _ in self._pending]), kind="stable")
-        for batch in table.take(pa.array(order)).combine_chunks().to_batches():
+        positions = np.concatenate([positions for positions, _ in self._pending])
+        order = np.argsort(positions, kind="stable")
+        ready = len(order) if before is None else int(np.searchsorted(positions[order], before))
+        for batch in table.take(pa.array(order[:ready])).combine_chunks().to_batches():
             self._sink.append(batch)
-        self._pending = []
+        later = table.take(pa.array(order[ready:])).combine_chunks().to_batches()
+        self._pending = [(positions[order[ready:]], later[0])] if later else []
 
 
 def reject_schema(columns: pa.Schema, *, keep_text: bool) -> pa.Schema:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from curate.io.atomic import write_json
 from curate.io.documents import ParquetSink
-from curate.io.storage import Place, listing, local_copy, place
+from curate.io.storage import Place, listing, local_copy, place, remove_tree
 from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, totals
 from curate.report_page import write_report
@@ -68,6 +68,7 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     _reindex(layout, ledgers, changed_splits, manifest["plan"])
     write_report(layout.root, ledgers, manifest)
     write_json(layout.manifest, {**manifest, "totals": totals(ledgers)})
+    remove_tree(layout.work)  # a run that keeps it has the documents there too
     write_json(journal, {"ids": wanted.to_pylist(), "done": True})
     return removed
 

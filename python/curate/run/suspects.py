@@ -5,6 +5,7 @@ rows of that batch one at a time, stage by stage, and the next death names the r
 it comes, hits the same row in the same stage twice only by malice; a row that really kills does so every time.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,12 @@ from curate.errors import CurateError
 from curate.run.decide import Positions
 from curate.run.job import Task
 
+_log = logging.getLogger("curate")
+
 #: A task that killed this many workers in the same place stops the run.
 MAX_ATTEMPTS = 3
+#: Rows of a batch after one, two and three deaths for want of memory; the next death stops the run.
+SMALLER_BATCHES = (128, 16, 1)
 #: A row that killed this many workers by itself is given up.
 ROW_ATTEMPTS = 2
 
@@ -36,10 +41,12 @@ class Suspicion:
     Attributes:
         batches: positions of the first rows of batches in which a worker died.
         given_up: stage and position of the rows that killed their workers.
+        batch_rows: no batch has more rows than this; None = as they come.
     """
 
     batches: frozenset[int] = frozenset()
     given_up: frozenset[tuple[str, int]] = frozenset()
+    batch_rows: int | None = None
 
     def rows_given_up(self, stage: str) -> list[int]:
         """Positions of the rows that a stage is not to see."""
@@ -51,7 +58,9 @@ class Suspicion:
         """Batches as they come, those under suspicion row by row; the flag says which."""
         for batch, positions in arriving:
             if self.batches.isdisjoint(positions[:1].tolist()):
-                yield batch, positions, False
+                step = self.batch_rows or max(1, batch.num_rows)
+                for start in range(0, max(1, batch.num_rows), step):
+                    yield batch.slice(start, step), positions[start : start + step], False
                 continue
             for row in range(batch.num_rows):
                 yield batch.slice(row, 1), positions[row : row + 1], True
@@ -82,6 +91,7 @@ class Deaths:
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._suspicions = dict.fromkeys(tasks, Suspicion())
         self._counts: Counter[tuple[Task, Place | None]] = Counter()
+        self._starved: Counter[Task] = Counter()
 
     def suspicion(self, task: Task) -> Suspicion:
         """What the next worker of a task has to know."""
@@ -107,3 +117,23 @@ class Deaths:
             raise CurateError(f"{task} killed its worker {count} times (exit code {exit_code})", hint=hint)
         if place is not None:
             self._suspicions[task] = replace(known, batches=known.batches | {place.position})
+
+    def starve(self, task: Task, place: Place | None, used: int, share: int) -> None:
+        """A worker was ended at this place because it took too much memory: the next one takes smaller batches.
+
+        Raises:
+            CurateError: batches cannot be smaller.
+        """
+        told = f"{task} takes {used / 2**30:.2f} GiB, with {share / 2**30:.2f} GiB for each worker"
+        if place is not None and place.stage is not None:
+            self.add(task, place, None, started=True)
+            _log.warning("%s, at row %d in `%s`: started again", told, *place)
+            return
+        if self._starved[task] == len(SMALLER_BATCHES):
+            raise CurateError(told, hint="use fewer workers, or more memory if there is some: `--memory`")
+        rows = SMALLER_BATCHES[self._starved[task]]
+        self._starved[task] += 1
+        known = self._suspicions[task]
+        batches = known.batches if place is None else known.batches | {place.position}
+        self._suspicions[task] = replace(known, batches=batches, batch_rows=rows)
+        _log.warning("%s: started again with batches of at most %d rows", told, rows)

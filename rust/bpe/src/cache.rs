@@ -27,6 +27,8 @@ const COUNT_SHIFT: u32 = 28;
 const FIRST: u32 = (1 << COUNT_SHIFT) - 1;
 /// In place of the number of ids: they stand in the arena, from `ids[1]` on, `ids[2]` of them.
 const IN_ARENA: u32 = 5;
+/// The same, but in what is forgotten first.
+const PASSING: u32 = 6;
 
 /// Bytes of a piece with its length above them; 0 stands for nothing, since no piece is empty.
 pub(crate) type Key = u128;
@@ -81,13 +83,13 @@ impl Table {
         set.insert(key, entry);
     }
 
-    /// Doubles a table that begins to push out what it should keep.
+    /// A table four times as large for one that begins to push out what it should keep.
     fn make_room(&mut self) {
         let sets = self.sets.as_slice();
         if self.filled <= sets.len() / 4 * 3 || sets.len() >= 1 << MOST_LOG2 {
             return;
         }
-        let mut larger = Self::of(64 - self.shift + 1);
+        let mut larger = Self::of((64 - self.shift + 2).min(MOST_LOG2));
         for set in sets {
             for way in [1, 0] {
                 if set.keys[way] != 0 {
@@ -226,8 +228,11 @@ pub(crate) struct Cache {
     pub near: Near,
     pub table: Table,
     long: Vec<LongSlot>,
+    /// Hashes of long pieces that were met: most are never met again, so only the second time is remembered.
+    met: Vec<u32>,
     bytes: Vec<u8>,
     ids: Vec<u32>,
+    passing: Vec<u32>,
 }
 
 impl Cache {
@@ -236,7 +241,8 @@ impl Cache {
         let log2 = (vocabulary.len().next_power_of_two().trailing_zeros() + 1).clamp(FEWEST_LOG2, MOST_LOG2);
         let long = vec![LongSlot::default(); 1 << log2.min(LONG_LOG2)];
         let (near, table) = (Near::new(), Table::of(log2));
-        let mut cache = Self { near, table, long, bytes: Vec::new(), ids: Vec::new() };
+        let (met, bytes, ids, passing) = (vec![0; long.len()], Vec::new(), Vec::new(), Vec::new());
+        let mut cache = Self { near, table, long, met, bytes, ids, passing };
         cache.learn(vocabulary);
         cache
     }
@@ -250,7 +256,8 @@ impl Cache {
     /// The ids of an entry that `unpack` could not tell.
     #[inline]
     pub(crate) fn in_arena(&self, entry: Entry) -> &[u32] {
-        &self.ids[entry[1] as usize..entry[1] as usize + entry[2] as usize]
+        let arena = if entry[0] >> COUNT_SHIFT == PASSING { &self.passing } else { &self.ids };
+        &arena[entry[1] as usize..entry[1] as usize + entry[2] as usize]
     }
 
     /// The place and the hash of a long piece; `None` for one that is not remembered.
@@ -273,25 +280,41 @@ impl Cache {
         if same { [IN_ARENA << COUNT_SHIFT, slot.ids, u32::from(slot.count), 0] } else { NOTHING }
     }
 
-    /// Remembers a piece; returns its entry, which holds until [`Cache::forget`].
+    /// Remembers a piece, a long one if it has been met before; returns its entry, which holds until
+    /// [`Cache::forget_passing`].
     pub(crate) fn put(&mut self, key: Key, piece: &[u8], ids: &[u32]) -> Entry {
-        let entry = inline(ids).unwrap_or_else(|| self.keep(ids));
         if key != 0 {
+            let entry = inline(ids).unwrap_or_else(|| self.keep(ids));
             self.table.insert(key, entry);
             self.table.make_room();
             self.near.insert(key, entry);
-        } else if let Some((place, hash)) = self.place(piece) {
-            let [_, at, count, _] = if entry[0] >> COUNT_SHIFT == IN_ARENA { entry } else { self.keep(ids) };
-            self.long[place] = LongSlot {
-                hash,
-                bytes: self.bytes.len() as u32,
-                ids: at,
-                length: piece.len() as u16,
-                count: count as u16,
-            };
-            self.bytes.extend_from_slice(piece);
+            return entry;
         }
-        entry
+        match self.place(piece) {
+            Some((place, hash)) if self.met[place] == hash => {
+                let entry = self.keep(ids);
+                let (bytes, count) = (self.bytes.len() as u32, ids.len() as u16);
+                self.long[place] = LongSlot { hash, bytes, ids: entry[1], length: piece.len() as u16, count };
+                self.bytes.extend_from_slice(piece);
+                entry
+            }
+            place => {
+                if let Some((place, hash)) = place {
+                    self.met[place] = hash;
+                }
+                let at = self.passing.len();
+                self.passing.extend_from_slice(ids);
+                [PASSING << COUNT_SHIFT, at as u32, ids.len() as u32, 0]
+            }
+        }
+    }
+
+    /// Forgets the ids of long pieces that were met for the first time.
+    #[inline]
+    pub(crate) fn forget_passing(&mut self) {
+        self.passing.clear();
+        // One huge piece must not keep its memory for ever.
+        self.passing.shrink_to(ARENA);
     }
 
     fn keep(&mut self, ids: &[u32]) -> Entry {
@@ -313,9 +336,10 @@ impl Cache {
         self.table.filled = 0;
         self.learn(vocabulary);
         self.long.fill(LongSlot::default());
+        self.met.fill(0);
         self.bytes.clear();
         self.ids.clear();
-        // One huge text must not keep its memory for ever.
+        // One text of many pieces must not keep its memory for ever.
         self.ids.shrink_to(2 * ARENA);
         self.bytes.shrink_to(2 * ARENA);
     }
@@ -359,6 +383,10 @@ mod tests {
         assert_eq!(cache.in_arena(entry), [FIRST, 2, 3, 4, 5]);
         for ids in [&[9; 10][..], &[8; 2]] {
             let piece = [7; 40];
+            assert!(is_nothing(cache.get_long(&piece)));
+            let entry = cache.put(0, &piece, ids);
+            assert_eq!((unpack(entry), cache.in_arena(entry)), (None, ids));
+            cache.forget_passing();
             assert!(is_nothing(cache.get_long(&piece)));
             cache.put(0, &piece, ids);
             assert_eq!(cache.in_arena(cache.get_long(&piece)), ids);

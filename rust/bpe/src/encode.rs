@@ -153,6 +153,7 @@ impl Encoder {
             }
             out.extend_from_slice(&ready[..count]);
         }
+        self.cache.forget_passing();
     }
 
     /// Fills `found` and `new`.

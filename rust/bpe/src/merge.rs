@@ -209,21 +209,22 @@ impl Scratch {
         while busy < LANES && self.load(merges, &mut pieces, busy, &mut each) {
             busy += 1;
         }
-        let mut at = 0;
+        let (mut at, mut lanes) = (0, std::array::from_fn::<usize, LANES, _>(|lane| lane));
         while busy > 0 {
             if at >= busy {
                 at = 0;
             }
-            if self.lanes[at].step(merges) {
+            let lane = lanes[at] % LANES;
+            if self.lanes[lane].step(merges) {
                 at += 1;
                 continue;
             }
             self.done.clear();
-            self.lanes[at].finish(merges, &mut self.done);
-            each(self.lanes[at].tag, &self.done);
-            if !self.load(merges, &mut pieces, at, &mut each) {
+            self.lanes[lane].finish(merges, &mut self.done);
+            each(self.lanes[lane].tag, &self.done);
+            if !self.load(merges, &mut pieces, lane, &mut each) {
                 busy -= 1;
-                self.lanes.swap(at, busy);
+                lanes.swap(at, busy);
             }
         }
     }

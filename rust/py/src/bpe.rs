@@ -116,6 +116,21 @@ impl Ids {
         }
     }
 
+    /// Room for as many ids as a text can have, and for all texts that are left, going by what the bytes that are
+    /// done took. Vectors that grow by themselves would be copied, and get no huge pages.
+    fn make_room(&mut self, most: usize, done: usize, left: usize) {
+        let expected = match done {
+            0 => left.min(SAMPLE),
+            _ => (self.len() as f64 * 1.1 * left as f64 / done as f64) as usize,
+        };
+        let more = most.max(expected);
+        match self {
+            Self::Narrow(all, _) if all.capacity() - all.len() < most => reserve(all, more),
+            Self::Wide(all) if all.capacity() - all.len() < most => reserve(all, more),
+            _ => {}
+        }
+    }
+
     fn into_array(self) -> ArrayRef {
         match self {
             Self::Narrow(mut all, _) => {
@@ -129,6 +144,9 @@ impl Ids {
         }
     }
 }
+
+/// Bytes of the texts whose ids tell how much room the others need.
+const SAMPLE: usize = 1 << 18;
 
 /// Bytes of text in an array.
 fn size(texts: &LargeStringArray) -> usize {
@@ -226,15 +244,12 @@ impl BpeTokenizer {
         let texts = large_strings(texts)?;
         let policy = self.policy(allowed_special)?;
         let mut ends = Ends::new();
-        // A little more than most tokenizers need; what is not used is never touched.
-        let expected = size(&texts) / 3 + texts.len();
         let mut ids = if wide { Ids::Wide(Vec::new()) } else { Ids::Narrow(Vec::new(), Vec::new()) };
-        match &mut ids {
-            Ids::Narrow(all, _) => reserve(all, expected),
-            Ids::Wide(all) => reserve(all, expected),
-        }
-        let limit = limit.unwrap_or(usize::MAX);
+        let (limit, mut left) = (limit.unwrap_or(usize::MAX), size(&texts));
+        let mut done = 0;
         self.for_each_text(py, &texts, |encoder, text| {
+            ids.make_room(text.len() + 1, done, left);
+            (done, left) = (done + text.len(), left - text.len());
             match &mut ids {
                 Ids::Wide(all) => {
                     let start = all.len();

@@ -1,0 +1,128 @@
+"""What is added to a finished run, or changed late in its plan, costs what is new: the rest is used again as it is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import curate as cu
+from curate.run.remove import remove
+from curate.run.verify import verify
+from tests.laws.test_engine import tree
+from tests.laws.test_splits import Here
+from tests.laws.toy import CountWords, Distinct, ReadLines, no_shouting, write_lines
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here cuts the power."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+def recipe(
+    source: Path, output: Path, *, late: int = 2, barrier: bool = True, keep_work: bool = True
+) -> cu.Pipeline:
+    stages = [no_shouting, *([Distinct()] if barrier else []), CountWords(late)]
+    return cu.Pipeline(ReadLines(str(source)), stages, cu.write_documents(str(output), keep_work=keep_work))
+
+
+def result(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, data in tree(folder).items() if not name.startswith("work/")}
+
+
+def times(folder: Path, pattern: str) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.glob(pattern)}
+
+
+def add(source: Path, name: str, lines: int = 30) -> None:
+    write_lines(source.parent / "more", shards=1, lines=lines)
+    (source.parent / "more" / "part-0.txt").rename(source / name)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    write_lines(tmp_path / "lines")
+    return tmp_path / "lines"
+
+
+@pytest.mark.parametrize("barrier", [False, True])
+def test_a_file_added_behind_the_others_is_all_that_is_read(
+    source: Path, tmp_path: Path, *, barrier: bool
+) -> None:
+    cu.run(recipe(source, tmp_path / "out", barrier=barrier), Here())
+    before = times(tmp_path / "out", "ledger/phase-1-*")
+    add(source, "part-9.txt")
+    cu.run(recipe(source, tmp_path / "out", barrier=barrier), Here(), restart=True)
+    after = times(tmp_path / "out", "ledger/phase-1-*")
+    assert set(after) - set(before) == {"ledger/phase-1-00003.json"}
+    assert {name: after[name] for name in before} == before
+    cu.run(recipe(source, tmp_path / "fresh", barrier=barrier), Here())
+    assert result(tmp_path / "out") == result(tmp_path / "fresh")
+    assert verify(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("name", ["a.txt", "part-1-more.txt"])
+def test_a_file_in_between_gives_the_result_of_a_new_run(source: Path, tmp_path: Path, name: str) -> None:
+    cu.run(recipe(source, tmp_path / "out"), Here())
+    add(source, name)
+    cu.run(recipe(source, tmp_path / "out"), Here(), restart=True)
+    cu.run(recipe(source, tmp_path / "fresh"), Here())
+    assert result(tmp_path / "out") == result(tmp_path / "fresh")
+
+
+def test_a_file_taken_away_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    add(source, "part-9.txt")
+    cu.run(recipe(source, tmp_path / "out"), Here())
+    (source / "part-9.txt").unlink()
+    cu.run(recipe(source, tmp_path / "out"), Here(), restart=True)
+    cu.run(recipe(source, tmp_path / "fresh"), Here())
+    assert result(tmp_path / "out") == result(tmp_path / "fresh")
+
+
+def test_a_changed_late_stage_uses_earlier_phases_and_their_barrier(source: Path, tmp_path: Path) -> None:
+    cu.run(recipe(source, tmp_path / "out"), Here())
+    before = times(tmp_path / "out", "ledger/phase-1-*") | times(tmp_path / "out", "work/1/**/*.arrow")
+    assert len(before) > 10
+    cu.run(recipe(source, tmp_path / "out", late=7), Here(), restart=True)
+    after = times(tmp_path / "out", "ledger/phase-1-*") | times(tmp_path / "out", "work/1/**/*.arrow")
+    assert after == before
+    cu.run(recipe(source, tmp_path / "fresh", late=7), Here())
+    assert result(tmp_path / "out") == result(tmp_path / "fresh")
+    assert verify(tmp_path / "out") == []
+
+
+def test_token_shards_say_how_many_there_are(source: Path, tmp_path: Path) -> None:
+    tokenizer = str(tmp_path / "tokenizer.json")
+    cu.Tokenizer.train(["a b c"], vocab_size=270, special_tokens=["<|endoftext|>"]).save(tokenizer)
+
+    def tokens(output: str) -> cu.Pipeline:
+        write = cu.write_tokens(str(tmp_path / output), keep_work=True)
+        return cu.Pipeline(ReadLines(str(source)), [no_shouting, cu.Tokenize(tokenizer)], write)
+
+    cu.run(tokens("out"), Here())
+    add(source, "part-9.txt")
+    cu.run(tokens("out"), Here(), restart=True)
+    cu.run(tokens("fresh"), Here())
+    assert result(tmp_path / "out") == result(tmp_path / "fresh")
+
+
+def test_without_keeping_nothing_is_kept(source: Path, tmp_path: Path) -> None:
+    cu.run(recipe(source, tmp_path / "out", keep_work=False), Here())
+    assert not (tmp_path / "out" / "work").exists()
+    cu.run(recipe(source, tmp_path / "kept"), Here())
+    assert result(tmp_path / "out") == result(tmp_path / "kept")
+    cu.run(recipe(source, tmp_path / "kept", keep_work=False), Here())  # done already: only work goes
+    assert not (tmp_path / "kept" / "work").exists()
+
+
+def test_what_is_taken_down_is_not_kept_between_phases(source: Path, tmp_path: Path) -> None:
+    cu.run(recipe(source, tmp_path / "out"), Here())
+    ids = [row for batch in cu.read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    remove(tmp_path / "out", {ids[0]})
+    assert not (tmp_path / "out" / "work").exists()
+    add(source, "part-9.txt")
+    cu.run(recipe(source, tmp_path / "out"), Here(), restart=True)
+    assert not (tmp_path / "out" / "work").exists()
+    left = [row for batch in cu.read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
+    assert ids[0] not in left
+    assert len(left) >= len(ids) - 1
