@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from curate.cli_languages import languages
 from curate.errors import CurateError
 from curate.io.storage import place
 from curate.progress import PatientConsole, watcher
@@ -63,7 +64,11 @@ def command_line() -> None:
     help="This machine, or the Ray cluster at RAY_ADDRESS.",
 )
 @click.option("--restart", is_flag=True, help="Replace the output of another plan.")
-@click.option("--explain", is_flag=True, help="Print phases, columns and reasons, and stop.")
+@click.option(
+    "--explain", is_flag=True, help="Print the plan and, from a sample, what a run will cost; stop."
+)
+@click.option("--files", type=click.IntRange(1), help="With --explain: for so many files like the input's.")
+@click.option("--price", type=click.FloatRange(0), help="With --explain: of a core for an hour.")
 @click.option("--steps", is_flag=True, help="Print the names of the run's steps, and stop.")
 @click.option("--step", help="Do this step alone: a job of a scheduler.")
 @click.option("--task", metavar="I/N", help="Of the step, do the I-th of N parts, from 0.")
@@ -77,6 +82,8 @@ def run_recipe(
     executor: str,
     restart: bool,
     explain: bool,
+    files: int | None,
+    price: float | None,
     steps: bool,
     step: str | None,
     task: str | None,
@@ -90,8 +97,18 @@ def run_recipe(
 
     pipeline = build_pipeline(file, parameters)
     if explain:
+        from curate.sizing import estimate_run
+
         click.echo(pipeline.plan().explain())
+        try:
+            cost = estimate_run(pipeline, cores=Local(workers).processes, count=files, price=price)
+        except FileNotFoundError as error:
+            click.echo(f"no estimate: {error}")
+        else:
+            click.echo("\n".join(cost.lines()))
         return 0
+    if files is not None or price is not None:
+        raise click.UsageError("--files and --price go with --explain")
     if steps:
         click.echo("\n".join(step_names(pipeline)))
         return 0
@@ -354,55 +371,7 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
     return 0
 
 
-@command_line.group()
-def languages() -> None:
-    """Stop words and limits of single languages."""
-
-
-@languages.command("derive")
-@click.argument("label")
-@click.option(
-    "--text", "texts", multiple=True, required=True, help="JSONL or Parquet files; each one a corpus."
-)
-@click.option("--reference", required=True, help="English texts of the same kind as the first corpus.")
-@click.option("--column", help="Take only the rows with LABEL in this column.")
-@click.option("--source", required=True, help="What the texts are, for the record.")
-@click.option(
-    "--rule", "rules", multiple=True, metavar="REASON=METHOD", help="median_ratio, mean_std or quantile."
-)
-@click.option("--only-loosen", is_flag=True, help="No limit stricter than the published one.")
-@click.option("--no-limits", is_flag=True, help="Stop words alone.")
-@click.option("--min-score", is_flag=True, help="Also the limit of identification.")
-@click.option("--out", required=True, help="Folder for LABEL.toml.")
-def derive_language(
-    label: str,
-    texts: tuple[str, ...],
-    reference: str,
-    column: str | None,
-    source: str,
-    rules: tuple[str, ...],
-    only_loosen: bool,
-    no_limits: bool,
-    min_score: bool,
-    out: str,
-) -> int:
-    """Derive the stop words and limits of the language LABEL from texts, as FineWeb-2 does."""
-    from curate.io.texts import read_texts
-    from curate.language_rules import LanguageRules, derive
-
-    pairs = (rule.partition("=") for rule in rules)
-    methods = {reason: method for reason, _, method in pairs}
-    derived = derive(
-        [read_texts(url, column, label).to_pylist() for url in texts],
-        read_texts(reference).to_pylist(),
-        source=source,
-        rules={} if no_limits else methods or None,
-        only_loosen=only_loosen,
-        min_score_of=label if min_score else None,
-    )
-    LanguageRules({label: derived}).save(out)
-    click.echo(Path(out) / f"{label}.toml")
-    return 0
+command_line.add_command(languages)
 
 
 def main(arguments: list[str] | None = None) -> None:

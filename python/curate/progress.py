@@ -2,13 +2,11 @@
 
 import json
 import math
-import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from curate.processes import usage
 from curate.run.driver import Silent, Watcher
 from curate.run.job import Task
 
@@ -25,7 +24,6 @@ JSON_SECONDS = 1.0
 #: How often memory is looked at: it means reading what the kernel says of every process.
 _MEMORY_SECONDS = 1.0
 _WIDE = 100  # columns from which on there is room for a bar
-_PROC = Path("/proc")
 
 
 class PatientConsole(Console):
@@ -47,7 +45,7 @@ class Meter:
         size: their bytes.
         kept: of these documents.
         seconds: since the step began.
-        memory: the most that was seen of `memory_bytes`, which is looked at now and then; None if not known.
+        memory: the most that was seen by `curate.processes.usage`, which is looked at now and then; None if not known.
     """
 
     def __init__(
@@ -74,8 +72,8 @@ class Meter:
 
     def look(self) -> None:
         """Looks at memory, if that was not done just now."""
-        if self._clock() - self._looked > _MEMORY_SECONDS and (now := memory_bytes()) is not None:
-            self._looked, self.memory = self._clock(), max(now, self.memory or 0)
+        if self._clock() - self._looked > _MEMORY_SECONDS and (now := usage()) is not None:
+            self._looked, self.memory = self._clock(), max(now.memory_bytes, self.memory or 0)
 
     @property
     def seconds(self) -> float:
@@ -143,31 +141,6 @@ def duration(seconds: float) -> str:
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
-
-
-def memory_bytes() -> int | None:
-    """Resident memory of this process and of all below it; pages that they share count in each. None if not known."""
-    parents, pages = {}, {}
-    for path in _PROC.glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError, IndexError):  # it has just ended
-            stat, process = path.read_text(errors="replace"), int(path.parent.name)
-            fields = stat[stat.rindex(")") + 1 :].split()
-            parents[process], pages[process] = int(fields[1]), int(fields[21])
-    if os.getpid() not in pages:
-        return None
-    return sum(pages[each] for each in pages if _is_below(each, os.getpid(), parents)) * os.sysconf(
-        "SC_PAGE_SIZE"
-    )
-
-
-def _is_below(process: int, root: int, parents: Mapping[int, int]) -> bool:
-    for _ in range(len(parents)):
-        if process == root:
-            return True
-        if process not in parents:
-            return False
-        process = parents[process]
-    return False
 
 
 class LiveTable:

@@ -67,7 +67,10 @@ CASES: dict[str, list[list[str]]] = {
     "two_stages_of_one_name": [["two_names.py"]],
     "output_of_another_plan": [["recipe.py", "--quiet"], ["recipe.py", "min_words=2"]],
     "output_that_is_no_run": [["recipe.py", "output=not_empty"]],
-    "explain": [["recipe.py", "min_words=2", "--explain"]],
+    "explain": [
+        ["recipe.py", "min_words=2", "input=nowhere.jsonl", "--explain"],
+        ["recipe.py", "--files", "3"],
+    ],
     "verify": [["recipe.py", "--quiet"], ["verify", "out"], ["verify", "nowhere"]],
     "report_of_nothing": [["report", "nowhere"]],
     "contamination": [
@@ -165,8 +168,10 @@ def test_the_flags_are_frozen() -> None:
         "run": [
             "--executor",
             "--explain",
+            "--files",
             "--log-json",
             "--memory",
+            "--price",
             "--quiet",
             "--restart",
             "--step",
