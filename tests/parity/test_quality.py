@@ -8,6 +8,7 @@ import string
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -210,13 +211,13 @@ def corpus_texts(data_dir: Path, name: str) -> list[str]:
     return texts[:: max(1, len(texts) // MAX_PAGES)]
 
 
-def ask_datatrove(texts: list[str]) -> list[dict[str, str | None]]:
+def ask_datatrove(rows: list[dict[str, Any]], script: str = "run_datatrove.py") -> list[dict[str, Any]]:
     python = Path(os.environ.get("CURATE_DATATROVE_PYTHON", REPOSITORY / ".venvs/datatrove/bin/python"))
     if not python.is_file():
         pytest.skip(f"no interpreter with datatrove at {python}; set CURATE_DATATROVE_PYTHON")
-    script = Path(__file__).with_name("run_datatrove.py")
-    rows = "".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(texts))
-    done = subprocess.run([python, script], input=rows, capture_output=True, text=True, check=False)
+    lines = "".join(json.dumps({"id": str(i), **row}) + "\n" for i, row in enumerate(rows))
+    command = [python, Path(__file__).with_name(script)]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -227,15 +228,29 @@ def sample_texts() -> list[str]:
     return [*bad, *sample.sample_texts("en")[::4], *sample.sample_texts("de")[::10]]
 
 
+def texts_of(corpus: str, request: pytest.FixtureRequest) -> list[str]:
+    if corpus == "sample":
+        return sample_texts()
+    data_dir = request.getfixturevalue("data_dir")
+    return real_texts(data_dir) if corpus == "real pages" else corpus_texts(data_dir, corpus)
+
+
+@pytest.mark.parametrize("corpus", ["sample", "real pages", "en-cppdocs", "en-novels", "ja-aozora"])
+def test_signals_without_words_are_the_very_numbers_of_datatrove(
+    corpus: str, request: pytest.FixtureRequest
+) -> None:
+    texts = [text for text in texts_of(corpus, request) if text.strip()]
+    signals = text_stats(texts).to_pylist()
+    rows = [{"text": text, "signals": own} for text, own in zip(texts, signals, strict=True)]
+    told = ask_datatrove(rows, "run_datatrove_limits.py")
+    assert len(told) == len(texts)
+    assert [row for row in told if row["wrong"]] == []
+
+
 @pytest.mark.parametrize("corpus", ["sample", "real pages", "en-cppdocs", "en-novels"])
 def test_decisions_agree_with_datatrove(corpus: str, request: pytest.FixtureRequest) -> None:
-    if corpus == "sample":
-        texts = sample_texts()
-    elif corpus == "real pages":
-        texts = real_texts(request.getfixturevalue("data_dir"))
-    else:
-        texts = corpus_texts(request.getfixturevalue("data_dir"), corpus)
-    theirs, ours = ask_datatrove(texts), decide(texts)
+    texts = texts_of(corpus, request)
+    theirs, ours = ask_datatrove([{"text": text} for text in texts]), decide(texts)
     assert len(theirs) == len(texts)
     for name in ("gopher_repetition", "gopher_quality", "c4", "fineweb", "fineweb_after_c4"):
         pairs = [(row[name], mine) for row, mine in zip(theirs, ours[name], strict=True)]

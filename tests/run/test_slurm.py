@@ -111,6 +111,7 @@ def loop_of_the_page(words: str, parts: int) -> str:
     return told.replace("--array=0-15", f"--array=0-{parts - 1}").replace("ID/16", f"ID/{parts}")
 
 
+@pytest.mark.timeout(PATIENCE_S)
 def test_the_loop_of_the_page_makes_the_run_of_one_machine(slurm: dict[str, str], tmp_path: Path) -> None:
     source = tmp_path / "lines"
     source.mkdir()
