@@ -50,7 +50,7 @@ def spill(folder: Path, shard: int) -> None:
 def reduce_band(folder: Path, shards: int, partition: int) -> None:
     """One partition of one band."""
     paths = [folder / f"map-{shard}" for shard in range(shards)]
-    links = BANDS.reduce(partition, gather(paths, partition, SHARD))
+    links = BANDS.reduce(partition, gather(paths, partition, number=SHARD))
     write_spill(folder / f"links-{partition}", [links], SHARD, shards, "f")
 
 
@@ -88,6 +88,7 @@ def measured(step: Callable[..., None], *given: object) -> tuple[float, float]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=run, args=(sender,))
     process.start()
+    sender.close()  # so that a step that fails ends the wait
     result: tuple[float, float] = receiver.recv()
     process.join()
     return result
