@@ -152,7 +152,7 @@ class _Pool:
         self._hang_seconds, self._deaths = hang_seconds, deaths
         self._memory, self._looked = memory, time.monotonic()
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["curate.run.local"])
+        self._context.set_forkserver_preload(["curate.run.preload"])
         self._workers: dict[Connection, _Worker] = {}
 
     def run(self, tasks: Sequence[Task], processes: int) -> None:
