@@ -1,6 +1,6 @@
-"""Learning 32,768 ids from all of the English text, on two cores.
+"""Learning 32,768 ids from all of the English text, or from that, the other languages and the source of web pages.
 
-python bpe_training.py DATA --engine curate|gigatoken|tokenizers
+python bpe_training.py DATA --engine curate|gigatoken|tokenizers [--everything]
 """
 
 import argparse
@@ -9,6 +9,7 @@ import importlib
 import json
 import resource
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def by_tokenizers(texts: list[str]) -> list[bytes]:
     return [bytes(byte_of[c] for c in left + right) for left, right in merges]
 
 
+def page_sources(data: Path) -> Iterator[str]:
+    """The HTML of all pages, 4,096 characters at a time."""
+    from warcio.archiveiterator import ArchiveIterator
+
+    for path in sorted((data / "wcxb-dev").glob("*.warc.gz")):
+        with path.open("rb") as file:
+            for record in ArchiveIterator(file):
+                if record.rec_type == "response":
+                    source = record.content_stream().read().decode(errors="replace")
+                    yield from (source[start : start + 4096] for start in range(0, len(source), 4096))
+
+
 def peak() -> float:
     """The most memory this process has held, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
@@ -65,8 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("--engine", choices=["curate", "gigatoken", "tokenizers"], required=True)
+    parser.add_argument("--everything", action="store_true")
     arguments = parser.parse_args()
     texts = documents(arguments.data, "english")
+    if arguments.everything:
+        texts += documents(arguments.data, "multilingual")
+        texts += page_sources(arguments.data)
     size = sum(len(text.encode()) for text in texts) / 1e9
     before = peak()
     started = time.perf_counter()
@@ -79,6 +96,7 @@ def main() -> None:
     reached = peak()
     answer = {"merges": len(learned), "digest": hashlib.sha256(b"\n".join(learned)).hexdigest()[:16]}
     figures = {
+        "input, GB": size,
         "training, s": seconds,
         "memory beyond the input, MB per GB": (reached - before) / size,
         "memory beyond the input and the library, MB per GB": (reached - loaded) / size,
