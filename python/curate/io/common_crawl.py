@@ -125,9 +125,8 @@ class ReadCommonCrawl(Reader):
         return None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(self)
-        }  # records are read where needed
+        # What the index said is read again where it is needed.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def _group(self, number: int) -> InputFile:
         records = self._records.slice(number * self.records_per_shard, self.records_per_shard)

@@ -104,10 +104,10 @@ def _of_file(web: Web, url: str, wanted: IndexQuery, names: list[str]) -> pa.Tab
 
 def _firsts(table: pa.Table) -> npt.NDArray[np.bool_]:
     """The first of the rows, which are sorted, that name one record."""
+    files = table[FILE].combine_chunks().dictionary_encode().indices.to_numpy()
+    offsets = table[OFFSET].to_numpy()
     first = np.ones(table.num_rows, bool)
-    files, offsets = table[FILE].to_pylist(), table[OFFSET].to_numpy()
-    for row in range(1, table.num_rows):
-        first[row] = (files[row], offsets[row]) != (files[row - 1], offsets[row - 1])
+    first[1:] = (files[1:] != files[:-1]) | (offsets[1:] != offsets[:-1])
     return first
 
 
@@ -119,9 +119,9 @@ def chosen(names: Iterable[str], sample: float | int | None, seed: int) -> list[
         sample: a share from 0.0 to 1.0 if it is a float, else a number; None = everything.
         seed: another one gives another sample.
     """
-    keys = [hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest() for name in names]
     if sample is None:
-        return list(range(len(keys)))
+        return [at for at, _ in enumerate(names)]
+    keys = [hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest() for name in names]
     if isinstance(sample, float):
         limit = int(sample * 2**64)
         return [at for at, key in enumerate(keys) if int.from_bytes(key) < limit]

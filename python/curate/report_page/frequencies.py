@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,7 +37,7 @@ class Frequencies:
         self._null[side] += values.null_count
         short = pc.utf8_slice_codeunits(values.drop_null(), 0, CHARACTERS)
         counted = pc.value_counts(short.cast(pa.string()))
-        zeros = pa.array([0] * len(counted), pa.int64())
+        zeros = pa.array(np.zeros(len(counted), np.int64))
         columns = {"value": counted.field("values"), side: counted.field("counts"), other: zeros}
         self._new.append(pa.table([columns[name] for name in _SCHEMA.names], schema=_SCHEMA))
         self._new_rows += len(counted)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -52,9 +53,7 @@ class Samples:
     def add(self, batch: pa.RecordBatch, path: Place, group: int) -> None:
         """Looks at the rejects of one row group."""
         digests = pa.array(_native.text_hashes(as_large_strings(batch[ID]), normalize=False))
-        places = pa.table(
-            {"digest": digests.cast(pa.binary()), "row": pa.array(range(len(batch)), pa.int64())}
-        )
+        places = pa.table({"digest": digests.cast(pa.binary()), "row": pa.array(np.arange(len(batch)))})
         faults = pa.table({STAGE: batch[STAGE], REASON: batch[REASON]})
         for fault in faults.group_by([STAGE, REASON]).aggregate([]).to_pylist():
             here = pc.and_(pc.equal(batch[STAGE], fault[STAGE]), pc.equal(batch[REASON], fault[REASON]))

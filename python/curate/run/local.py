@@ -184,9 +184,8 @@ class _Pool:
             busy = any(other.task is not None for other in self._workers.values())
             if not waiting or worker.task is not None or (busy and self._memory.is_crowded):
                 continue
-            if self._memory.is_above_share(
-                worker.pid
-            ):  # a new process takes less than one that has done a lot
+            # A new process takes less than one that has done a lot.
+            if self._memory.is_above_share(worker.pid):
                 self._bury(connection)
                 self._start()
                 continue

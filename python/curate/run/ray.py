@@ -184,9 +184,8 @@ class _Cluster:
 
 def _do(start: Start, task: Task, hang_seconds: float, place: str) -> _Counts | BaseException:
     """Runs on a node: one task, in a process that the Ray worker supervises."""
-    with suppress(
-        FileNotFoundError
-    ):  # relative paths are those of the driver, where storage is shared like that
+    # Relative paths are those of the driver, where storage is shared like that.
+    with suppress(FileNotFoundError):
         os.chdir(place)
     done = (0, 0, 0)
 
