@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from curate import _native
 from curate.errors import CurateError
+from curate.io.patterns import divided, info_of, is_pattern, matching
 from curate.io.retries import retrying
 from curate.io.storage import Remote, open_system
 from curate.schema import ID
@@ -189,35 +190,22 @@ def list_files(url: str) -> list[InputFile]:
         StorageError: the store does not let us look, or stays away.
     """
     system, path = open_system(url)
-    if any(mark in path for mark in "*?[") and not retrying(lambda: system.exists(path), url):
-        entries = retrying(lambda: system.glob(path, detail=True), url)
-        found = [_linked(system, info) for _, info in sorted(entries.items())]
-        infos = [info for info in found if info["type"] == "file"]
+    info = info_of(system, path, url)  # a name may contain the marks of a pattern
+    if info is None and is_pattern(path):
+        infos = matching(system, *divided(path), url)
         if not infos:
             raise _missing(
                 f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone"
             )
+    elif info is None:
+        raise _missing(f"no such file: {url}", "check the path")
+    elif info["type"] == "directory":
+        raise CurateError(f"{url} is a folder", hint=f"name its files, e.g. {url.rstrip('/')}/*")
     else:
-        try:
-            info = retrying(lambda: system.info(path), url)
-        except FileNotFoundError:
-            raise _missing(f"no such file: {url}", "check the path") from None
-        if info["type"] == "directory":
-            raise CurateError(f"{url} is a folder", hint=f"name its files, e.g. {url.rstrip('/')}/*")
         infos = [info]
     return [
         InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos
     ]
-
-
-def _linked(system: Any, info: dict[str, Any]) -> dict[str, Any]:
-    """Of a symbolic link what it leads to: a listing tells of the link itself, which is no file."""
-    if not info.get("islink"):
-        return info
-    try:
-        return {**system.info(info["name"]), "name": info["name"]}
-    except FileNotFoundError:
-        raise _missing(f"{info['name']} links to nothing", "remove the link, or restore its file") from None
 
 
 def _missing(message: str, hint: str) -> FileNotFoundError:

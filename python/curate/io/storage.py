@@ -12,9 +12,8 @@ import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import total_ordering
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
@@ -23,6 +22,7 @@ import fsspec
 import pyarrow as pa
 
 from curate.errors import StorageError
+from curate.io.patterns import info_of, matching
 from curate.io.retries import TruncatedBodyError, lasting, retrying
 from curate.io.scratch import scratch_file
 
@@ -95,11 +95,8 @@ class Remote:
 
     def size(self) -> int | None:
         """Bytes; None if there is no such file."""
-        try:
-            info = self._ask("info")
-        except FileNotFoundError:
-            return None
-        return None if info["type"] == "directory" else int(info["size"])
+        info = info_of(self._system(), self._path(), self.url)
+        return None if info is None or info["type"] == "directory" else int(info["size"])
 
     def exists(self) -> bool:
         """Whether there is such a file."""
@@ -111,7 +108,7 @@ class Remote:
 
     def is_dir(self) -> bool:
         """Whether there is any file below."""
-        return bool(self._ask("isdir"))
+        return bool(self.iterdir())
 
     def read_bytes(self) -> bytes:
         """The whole of a small file."""
@@ -185,42 +182,32 @@ class Remote:
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Removes the file."""
         try:
-            self._ask("rm_file")
+            retrying(lambda: self._system().rm_file(self._path()), self.url)
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def rmtree(self) -> None:
         """Removes everything below."""
-        with suppress(FileNotFoundError):
-            self._ask("rm", recursive=True)
+        for _ in for_each(lambda file: file.unlink(missing_ok=True), self.glob("**/*")):
+            pass
 
     def iterdir(self) -> list["Remote"]:
         """Files and folders directly below."""
         try:
-            names = self._ask("ls", detail=False)
+            names = retrying(lambda: self._system().ls(self._path(), detail=False), self.url)
         except FileNotFoundError:
             return []
         return sorted(found for name in names if (found := self._at(name)) != self)
 
     def glob(self, pattern: str) -> list["Remote"]:
-        """Files whose path below is `folder/…/name*`, or `**/name*` for every depth; sorted."""
-        base, parts = self, pattern.split("/")
-        while len(parts) > 1 and parts[0] != "**":
-            base = base / parts.pop(0)
-        try:
-            names = base._ask("find", maxdepth=None if parts[0] == "**" else 1)
-        except FileNotFoundError:
-            return []
-        found = [self._at(name) for name in names]
-        return sorted(file for file in found if fnmatchcase(file.name, parts[-1]))
+        """Files below that match, see `curate.io.patterns.matching`; sorted."""
+        found = matching(self._system(), self._path(), pattern, self.url)
+        return sorted(self._at(info["name"]) for info in found)
 
     def rglob(self, pattern: str) -> list["Remote"]:
         """`glob` at every depth."""
         return self.glob(f"**/{pattern}")
-
-    def _ask(self, operation: str, **options: Any) -> Any:
-        return retrying(lambda: getattr(self._system(), operation)(self._path(), **options), self.url)
 
     def _at(self, path: str) -> "Remote":
         return Remote(str(self._system().unstrip_protocol(path)).rstrip("/"))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
@@ -13,6 +12,8 @@ import pyarrow.json
 import pyarrow.parquet
 
 from curate.errors import PlanError
+from curate.io.patterns import divided, info_of, matching
+from curate.io.storage import open_system
 from curate.schema import TEXT
 from curate.stage import jsonable
 
@@ -62,16 +63,19 @@ def digests(evals: Any) -> Any:
 def _open(evals: Any) -> Iterator[tuple[str, Any]]:
     """Path and open file of every evaluation file, in the order named and sorted within a folder or glob."""
     for url in evals:
-        fs, path = fsspec.core.url_to_fs(url)
-        if fs.isdir(path):
-            paths = [p for p in sorted(fs.find(path)) if _format(p)]
+        system, path = open_system(url)
+        info = info_of(system, path, url)
+        if info is None:
+            infos = matching(system, *divided(path), url)
+        elif info["type"] == "directory":
+            infos = [found for found in matching(system, path, "**/*", url) if _format(found["name"])]
         else:
-            paths = sorted(fs.glob(path)) if any(c in path for c in "*?[") else [path]
-        if not paths:
+            infos = [info]
+        if not infos:
             raise FileNotFoundError(f"no evaluation file at {url}")
-        for found in paths:
-            with fs.open(found, "rb") as file:
-                yield found, file
+        for found in infos:
+            with system.open(found["name"], "rb") as file:
+                yield found["name"], file
 
 
 def _format(path: str) -> str | None:
