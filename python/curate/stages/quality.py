@@ -1,5 +1,6 @@
 """Quality: signals are measured once, natively; rules then decide from the numbers alone."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -86,13 +87,16 @@ LINE_SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_COMPARE: Mapping[str, Callable[[pa.Array, pa.Scalar], pa.Array]] = {
-    ">=": pc.greater_equal,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    "<": pc.less,
-    "==": pc.equal,
+_COMPARE: Mapping[str, Callable[[Any, float], Any]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "==": operator.eq,
 }
+
+#: What signals usually are.
+_NUMBERS = (pa.float64(), pa.int64())
 
 
 def text_stats(
@@ -234,10 +238,11 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
                 f"rule `{rule.reason}` needs the signal `{rule.signal}`, which is not measured",
                 hint=f"known signals: {', '.join(field.name for field in signals.type)}",
             )
-        # `struct_field` passes on the struct's own nulls, which a plain child access would not.
-        values = pc.struct_field(signals, rule.signal)
-        holds = _COMPARE[rule.keep_if](values, pa.scalar(rule.limit, pa.float64()))
-        broken[:, column] = ~pc.fill_null(holds, False).to_numpy(zero_copy_only=False)
+        # A missing number becomes NaN, which no limit holds for. `struct_field` passes on the struct's own nulls.
+        values = pc.struct_field(signals, rule.signal) if signals.null_count else signals.field(rule.signal)
+        if values.type not in _NUMBERS:
+            values = values.cast(pa.float64())
+        broken[:, column] = ~_COMPARE[rule.keep_if](values.to_numpy(zero_copy_only=False), float(rule.limit))
     rows, columns = np.nonzero(broken)
     offsets = np.searchsorted(rows, np.arange(len(signals) + 1)).astype(np.int32)
     failed = pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(columns)))

@@ -52,8 +52,13 @@ pub(crate) fn suffix_length(word: &str) -> usize {
 
 /// A unit of measure or currency at the end, straight after a digit.
 fn quantity_length(word: &str) -> usize {
-    let last_digit = word.char_indices().rev().take(LONGEST_UNIT + 1).find(|(_, c)| c.is_ascii_digit());
-    let Some(tail) = last_digit.and_then(|(at, _)| word.get(at + 1..)) else { return 0 };
+    let mut chars = 0;
+    let mut near = word.bytes().rev().take_while(|byte| {
+        chars += usize::from(byte & 0xc0 != 0x80);
+        chars <= LONGEST_UNIT + 1
+    });
+    let Some(length) = near.position(|byte| byte.is_ascii_digit()) else { return 0 };
+    let tail = word.get(word.len() - length..).unwrap_or_default();
     let mut chars = tail.chars();
     let one_currency = chars.next().is_some_and(is_currency) && chars.next().is_none();
     let quantity = one_currency || is_unit(tail) || matches!(tail, "US$" | "C$" | "A$");

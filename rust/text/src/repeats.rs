@@ -5,14 +5,12 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::runs::{fold, load};
+use crate::runs::{first_bytes, fold, load};
 use crate::scan::CHUNK;
-use crate::tally::{Seen, Tally};
+use crate::tally::{Marks, Seen, Tally};
 
 /// Counters of n-grams fit the second-level cache, and their places 16 bits.
 const MOST_COUNTERS: usize = 1 << 16;
-/// Counters of stretches do with less than a byte each.
-const MOST_FLAGS: usize = 1 << 20;
 
 const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
 
@@ -84,12 +82,11 @@ pub(crate) struct Repeats {
     slots: Vec<u16>,
     /// At most how often the n-gram at each place occurs.
     most: Vec<u16>,
-    /// 0 = no stretch has this hash, 1 = one, more = several.
-    flags: Vec<u8>,
+    marks: Marks,
     /// Where an n-gram starts that could matter.
     places: Vec<u32>,
-    /// The flag of each.
-    flag_slots: Vec<u32>,
+    /// The mark of each.
+    marked: Vec<u32>,
     tally: Tally,
     seen: Seen,
 }
@@ -191,54 +188,42 @@ impl Repeats {
     /// and where five words are too short to tell.
     fn repeated_starts(&mut self, words: &Words) {
         const START: usize = 12;
-        let shift = self.clear_flags(words.places(5));
-        let flags = self.flags.as_mut_slice();
-        // One flag behind those of stretches is for all short n-grams.
-        let always = flags.len() - 1;
-        flags[always] = 2;
-        self.flag_slots.clear();
-        self.flag_slots.extend(words.starts.windows(6).map(|starts| {
+        let Self { marks, marked, places, .. } = self;
+        marks.clear(words.places(5));
+        let always = marks.always();
+        marked.clear();
+        marked.extend(words.starts.windows(6).map(|starts| {
             let start = starts[0];
             let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
             let (head, tail) = (load(bytes, 0), load(bytes, START - 8));
-            let slot =
-                (fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]) >> shift) as usize;
-            let slot = if starts[5] - start < START { always } else { slot };
-            flags[slot] = flags[slot] << 1 | 1;
-            slot as u32
+            let hash = fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]);
+            let mark = if starts[5] - start < START { always } else { marks.place(hash) };
+            marks.add(mark);
+            mark
         }));
-        self.places.clear();
-        let likely = self.flag_slots.iter().zip(0..).filter(|&(&slot, _)| flags[slot as usize] > 1);
-        self.places.extend(likely.map(|(_, place)| place));
-    }
-
-    /// Clears flags for `places` stretches and one more; gives how far their hashes are shifted.
-    fn clear_flags(&mut self, places: usize) -> u32 {
-        let size = (4 * places).next_power_of_two().clamp(1024, MOST_FLAGS);
-        self.flags.clear();
-        self.flags.resize(size + 1, 0);
-        64 - size.trailing_zeros()
+        places.clear();
+        let likely = marked.iter().zip(0..).filter(|&(&mark, _)| marks.twice(mark));
+        places.extend(likely.map(|(_, place)| place));
     }
 
     /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
     /// `STRETCH` bytes do, and those too short to tell.
     fn keep_repeated<const N: usize, const STRETCH: usize>(&mut self, words: &Words) {
         let last = words.places(N);
-        self.places.truncate(self.places.partition_point(|&place| (place as usize) < last));
-        let shift = self.clear_flags(self.places.len());
-        self.flag_slots.clear();
-        let flags = &mut self.flags;
-        let always = flags.len() - 1;
-        flags[always] = 2;
-        self.flag_slots.extend(self.places.iter().map(|&place| {
+        let Self { marks, marked, places, .. } = self;
+        places.truncate(places.partition_point(|&place| (place as usize) < last));
+        marks.clear(places.len());
+        let always = marks.always();
+        marked.clear();
+        marked.extend(places.iter().map(|&place| {
             let (start, end) = (words.starts[place as usize], words.starts[place as usize + N]);
-            let slot =
-                if end - start < STRETCH { always } else { stretch_slot::<STRETCH>(words, start, shift) };
-            flags[slot] = flags[slot] << 1 | 1;
-            slot as u32
+            let hash = stretch_hash::<STRETCH>(words, start);
+            let mark = if end - start < STRETCH { always } else { marks.place(hash) };
+            marks.add(mark);
+            mark
         }));
-        let mut slots = self.flag_slots.iter();
-        self.places.retain(|_| slots.next().is_some_and(|&slot| flags[slot as usize] > 1));
+        let mut marked = marked.iter();
+        places.retain(|_| marked.next().is_some_and(|&mark| marks.twice(mark)));
     }
 
     fn duplicates_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
@@ -266,9 +251,9 @@ impl Repeats {
     }
 }
 
-/// A counter for the first `STRETCH` bytes from `start`.
+/// A hash of the first `STRETCH` bytes from `start`.
 #[inline]
-fn stretch_slot<const STRETCH: usize>(words: &Words, start: usize, shift: u32) -> usize {
+fn stretch_hash<const STRETCH: usize>(words: &Words, start: usize) -> u64 {
     let bytes: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
     let eight = |skip: usize| load(bytes, skip);
     let mut mixed = fold(eight(0) ^ FACTORS[0], eight(STRETCH.min(16) - 8) ^ FACTORS[1]);
@@ -278,20 +263,24 @@ fn stretch_slot<const STRETCH: usize>(words: &Words, start: usize, shift: u32) -
     if STRETCH > 24 {
         mixed = fold(mixed ^ FACTORS[1], eight(STRETCH - 8) ^ FACTORS[2]);
     }
-    (mixed.wrapping_mul(FACTORS[0]) >> shift) as usize
+    mixed.wrapping_mul(FACTORS[0])
 }
 
 /// A 64-bit hash of the bytes from `start` to `end`.
 #[inline]
 fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
     let length = end - start;
-    if !(16..=64).contains(&length) {
+    if length > 64 {
         return xxh3_64(words.bytes.get(start..end).unwrap_or_default());
     }
     let head: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-    let tail: &[u8; 16] = words.bytes.get(end - 16..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
     // The length is spread over all bits, lest it make up for a difference of the first byte.
     let seed = (length as u64).wrapping_mul(FACTORS[0]);
+    if length <= 16 {
+        let [first, second] = first_bytes([load(head, 0), load(head, 8)], length);
+        return fold(first ^ seed, second ^ FACTORS[1]);
+    }
+    let tail: &[u8; 16] = words.bytes.get(end - 16..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
     let mut key = fold(load(head, 0) ^ seed, load(head, 8) ^ FACTORS[1]);
     key = key.rotate_left(17) ^ fold(load(tail, 0) ^ FACTORS[2], load(tail, 8) ^ FACTORS[0]);
     if length > 32 {

@@ -85,6 +85,25 @@ const MASKS: [u64; 9] = {
     masks
 };
 
+/// Ones in the lowest of 16 bytes, by their number.
+static PAIRS_OF_MASKS: [[u64; 2]; EXACT_BYTES + 1] = {
+    let mut pairs = [[u64::MAX, 0]; EXACT_BYTES + 1];
+    let mut length = 0;
+    while length <= 8 {
+        pairs[length][0] = MASKS[length];
+        pairs[8 + length][1] = MASKS[length];
+        length += 1;
+    }
+    pairs
+};
+
+/// The first `length` of 16 bytes, zeros behind them.
+#[inline(always)]
+pub(crate) fn first_bytes(words: [u64; 2], length: usize) -> [u64; 2] {
+    let masks = PAIRS_OF_MASKS[length.min(EXACT_BYTES)];
+    [words[0] & masks[0], words[1] & masks[1]]
+}
+
 /// Something that is found by its key.
 pub(crate) trait Keyed {
     /// A new one.

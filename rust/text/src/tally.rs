@@ -103,6 +103,54 @@ impl Seen {
     }
 }
 
+/// Which hashes occur more than once, or share their place with another one that does: two bits for each place.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// Of 64 places: which occurred, which occurred again.
+    cells: Vec<[u64; 2]>,
+    shift: u32,
+}
+
+impl Marks {
+    /// The tables of long texts shall fit the second-level cache.
+    const MOST: usize = 1 << 16;
+
+    /// Forgets everything and makes room for so many hashes, of which one in twenty falls on the place of another.
+    pub(crate) fn clear(&mut self, hashes: usize) {
+        let cells = (hashes / 4).next_power_of_two().clamp(1, Self::MOST);
+        self.cells.clear();
+        self.cells.resize(cells + 1, [0; 2]);
+        // One cell behind those of hashes is for what occurs often without a question.
+        self.cells[cells] = [1; 2];
+        self.shift = 64 - cells.trailing_zeros() - 6;
+    }
+
+    /// The place of a hash, which its upper bits tell.
+    #[inline(always)]
+    pub(crate) fn place(&self, hash: u64) -> u32 {
+        (hash >> self.shift) as u32
+    }
+
+    /// The place of what always occurs more than once.
+    pub(crate) fn always(&self) -> u32 {
+        64 * (self.cells.len() - 1) as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn add(&mut self, place: u32) {
+        let [once, twice] = &mut self.cells[place as usize / 64];
+        let bit = 1 << (place % 64);
+        *twice |= *once & bit;
+        *once |= bit;
+    }
+
+    /// Whether a place occurred more than once.
+    #[inline(always)]
+    pub(crate) fn twice(&self, place: u32) -> bool {
+        self.cells[place as usize / 64][1] >> (place % 64) & 1 == 1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

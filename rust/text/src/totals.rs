@@ -88,24 +88,24 @@ impl Adder {
     const FULL: u32 = 257;
     const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
 
-    #[inline]
-    fn add(&mut self, counts: &Counts) {
-        for (lanes, &group) in self.lanes.iter_mut().zip(counts) {
-            lanes[0] += group & Self::EVEN;
-            lanes[1] += (group >> 8) & Self::EVEN;
-        }
-        self.pending += 1;
-        if self.pending == Self::FULL {
-            self.empty();
-        }
-    }
-
     /// Adds counts as often as a run occurs.
     #[inline]
     pub(crate) fn add_times(&mut self, counts: &Counts, times: u32) {
-        if times == 1 {
-            return self.add(counts);
+        if self.pending.saturating_add(times) > Self::FULL {
+            self.empty();
+            if times > Self::FULL {
+                return self.add_often(counts, times);
+            }
         }
+        for (lanes, &group) in self.lanes.iter_mut().zip(counts) {
+            lanes[0] += (group & Self::EVEN) * u64::from(times);
+            lanes[1] += ((group >> 8) & Self::EVEN) * u64::from(times);
+        }
+        self.pending += times;
+    }
+
+    #[cold]
+    fn add_often(&mut self, counts: &Counts, times: u32) {
         for (place, total) in self.totals.places().into_iter().enumerate() {
             let count = (counts[place / 8] >> (8 * (place % 8))) & 0xff;
             *total += count * u64::from(times);
@@ -135,16 +135,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn adding_in_lanes_is_adding(counts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), Totals::COUNTS), 0..600)) {
+        fn adding_in_lanes_is_adding(runs in proptest::collection::vec(
+            (proptest::collection::vec(any::<u8>(), Totals::COUNTS), prop_oneof![1u32..3, 1u32..600]), 0..600)
+        ) {
             let mut adder = Adder::default();
             let mut expected = vec![0u64; Totals::COUNTS];
-            for run in &counts {
+            for (run, times) in &runs {
                 let mut packed = Counts::default();
                 for (place, &count) in run.iter().enumerate() {
                     packed[place / 8] |= u64::from(count) << (8 * (place % 8));
-                    expected[place] += u64::from(count);
+                    expected[place] += u64::from(count) * u64::from(*times);
                 }
-                adder.add(&packed);
+                adder.add_times(&packed, *times);
             }
             prop_assert_eq!(adder.finish().array().to_vec(), expected);
         }

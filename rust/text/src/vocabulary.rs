@@ -277,39 +277,50 @@ impl Vocabulary {
 fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Steps) {
     let (mut totals, mut steps) = (Totals::default(), Steps::default());
     let ascii = run.is_ascii();
+    // A byte for each sum, of at most 255 characters.
+    let (mut counts, mut room) = (0, 255);
     for word in words {
         let (mut chars, mut class) = (0, Class::default());
         for piece in pieces(word) {
-            let mut counts = 0;
+            if piece.len() > room {
+                add_characters(&mut totals, std::mem::take(&mut counts));
+                room = 255;
+            }
+            room -= piece.len();
             let mut add = |(each, one): (u64, Class)| {
                 counts += each;
                 class = class.or(one);
+                chars += 1;
             };
             if ascii {
                 piece.bytes().for_each(|byte| add(classes.of_ascii(byte)));
             } else {
                 piece.chars().map(|c| classes.of(c)).for_each(|one| add((one.counts(), one)));
             }
-            let [some, digits, upper, marks, hashes, curly_brackets, ellipses, _] =
-                counts.to_le_bytes().map(u64::from);
-            chars += some;
-            totals.digits += digits;
-            totals.upper += upper;
-            totals.marks += marks;
-            totals.hashes += hashes;
-            totals.curly_brackets += curly_brackets;
-            totals.ellipses += ellipses;
         }
-        totals.chars += chars;
         totals.words_and_marks += 1;
         totals.alphabetic += u64::from(class.has_letter());
         totals.words += u64::from(class.has_no_symbol());
         totals.word_chars += if class.has_no_symbol() { chars } else { 0 };
         steps.push(word, class.is_punctuation());
     }
+    add_characters(&mut totals, counts);
     totals.ellipses += ellipses(run);
     totals.ipsum = u64::from(starts_with_ipsum(run));
     (totals, steps)
+}
+
+/// Adds the sums over characters that `Class::counts` packs.
+fn add_characters(totals: &mut Totals, counts: u64) {
+    let [chars, digits, upper, marks, hashes, curly_brackets, ellipses, _] =
+        counts.to_le_bytes().map(u64::from);
+    totals.chars += chars;
+    totals.digits += digits;
+    totals.upper += upper;
+    totals.marks += marks;
+    totals.hashes += hashes;
+    totals.curly_brackets += curly_brackets;
+    totals.ellipses += ellipses;
 }
 
 fn starts_with_ipsum(run: &str) -> bool {

@@ -183,31 +183,55 @@ fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     })
 }
 
-type BrokenSpecials = (Traits, HashMap<&'static str, Vec<usize>, RandomState>);
+/// How the special strings that contain marks come out when they are not recognised as such.
+struct BrokenSpecials {
+    /// The runs of tokens to look for, by the byte lengths of the tokens.
+    lengths: HashMap<&'static str, Vec<usize>, RandomState>,
+    traits: Traits,
+    /// A bit for each pair of the bytes that their first two tokens begin with, by the first of these bytes.
+    beginnings: Box<[[u64; 4]; 256]>,
+}
 
-/// How the special strings that contain marks come out when they are not recognised as such: the runs of tokens
-/// to look for afterwards, by the byte lengths of the tokens; and their traits.
+impl BrokenSpecials {
+    /// False if none begins with tokens that begin with these bytes.
+    #[inline]
+    fn may_begin(&self, first: u8, second: u8) -> bool {
+        self.beginnings[usize::from(first)][usize::from(second / 64)] >> (second % 64) & 1 == 1
+    }
+}
+
 static BROKEN_SPECIALS: LazyLock<BrokenSpecials> = LazyLock::new(|| {
-    let mut broken = HashMap::with_hasher(RandomState::with_seeds(5, 6, 7, 8));
+    let mut lengths = HashMap::with_hasher(RandomState::with_seeds(5, 6, 7, 8));
     let mut traits = Traits::default();
+    let mut beginnings = Box::new([[0; 4]; 256]);
     for word in LazyLock::force(&ENGLISH).strings() {
         if prefix_length(word) + suffix_length(word) > 0 || infixes(word).next().is_some() {
             let mut splitter = Splitter::default();
             splitter.split_affixes(word, false);
-            broken.insert(word, splitter.tokens.iter().map(|token| token.len()).collect());
+            if let [first, second, ..] = *splitter.tokens {
+                let (first, second) = (first.as_bytes()[0], second.as_bytes()[0]);
+                beginnings[usize::from(first)][usize::from(second / 64)] |= 1 << (second % 64);
+            }
+            lengths.insert(word, splitter.tokens.iter().map(|token| token.len()).collect());
             traits.add(word);
         }
     }
-    (traits, broken)
+    BrokenSpecials { lengths, traits, beginnings }
 });
 
 /// Puts special strings together again that stand inside a run, e.g. the emoticon in `word:)`.
 /// The longest match wins, then the leftmost.
 fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
-    let (traits, broken) = &*BROKEN_SPECIALS;
+    let broken = &*BROKEN_SPECIALS;
     let mut found: Vec<(usize, usize)> = Vec::new();
-    let mut offset = 0;
+    let mut after = 0;
+    let bytes = run.as_bytes();
     for (start, first) in tokens.iter().enumerate() {
+        let offset = after;
+        after += first.len();
+        if after >= bytes.len() || !broken.may_begin(bytes[offset], bytes[after]) {
+            continue;
+        }
         let mut length = first.len();
         for (more, token) in tokens.iter().skip(start + 1).enumerate() {
             length += token.len();
@@ -215,14 +239,13 @@ fn merge_specials<'t>(run: &'t str, tokens: &mut Vec<&'t str>) {
                 break;
             }
             let end = start + more + 2;
-            let text = run.get(offset..offset + length).filter(|text| traits.may_have(text));
-            let pattern = text.and_then(|text| broken.get(text));
+            let text = run.get(offset..offset + length).filter(|text| broken.traits.may_have(text));
+            let pattern = text.and_then(|text| broken.lengths.get(text));
             let lengths = tokens.get(start..end).into_iter().flatten().map(|token| token.len());
             if pattern.is_some_and(|pattern| lengths.eq(pattern.iter().copied())) {
                 found.push((start, end));
             }
         }
-        offset += first.len();
     }
     if found.is_empty() {
         return;
