@@ -162,6 +162,17 @@ def test_an_unknown_or_missing_signal() -> None:
     assert Rules(C4)(missing).reason.to_pylist() == ["lorem_ipsum"]
 
 
+def test_a_missing_number_breaks_its_rule_whatever_its_type() -> None:
+    for sign, holds in ((">=", 3), ("<=", 2), (">", 3), ("<", 2), ("==", 2)):
+        rules = Rules(RuleTable("t", (Rule("r", "n", sign, 2 if sign in (">=", "<=", "==") else 2.5),)))
+        for number in (pa.int64(), pa.int8(), pa.float64(), pa.float32()):
+            numbers = pa.StructArray.from_arrays([pa.array([9, holds, None], number)], names=["n"])
+            batch = pa.record_batch({"signals": numbers.slice(1)})
+            assert rules(batch).reason.to_pylist() == [None, "r"], (sign, number)
+        unknown = pa.StructArray.from_arrays([pa.nulls(2)], names=["n"])
+        assert rules(pa.record_batch({"signals": unknown})).reason.to_pylist() == ["r", "r"]
+
+
 def test_c4_lines_edit_and_say_when_nothing_is_left() -> None:
     outcome = C4Lines()(batch_of("too short\nthis line stays[1]\nwe use cookies here", "too short", None))
     assert outcome.reason.to_pylist() == [None, "no_lines_left", "no_lines_left"]
