@@ -41,7 +41,10 @@ pub(crate) fn split_at_runs(text: &str, newlines: usize) -> impl Iterator<Item =
 
 /// `text` without white space around it, as Python's `str.strip` sees white space.
 pub fn strip(text: &str) -> &str {
-    text.trim_matches(is_space)
+    match text.as_bytes() {
+        [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim_matches(is_space),
+    }
 }
 
 #[cfg(test)]

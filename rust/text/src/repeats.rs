@@ -66,7 +66,7 @@ impl Words {
 }
 
 /// Of a size that any index of 16 bits fits.
-struct Counters(Box<[u16; MOST_COUNTERS]>);
+struct Counters(Box<[i16; MOST_COUNTERS]>);
 
 impl Default for Counters {
     fn default() -> Self {
@@ -80,8 +80,9 @@ pub(crate) struct Repeats {
     counters: Counters,
     /// The counter of each 2-gram.
     slots: Vec<u16>,
-    /// At most how often the n-gram at each place occurs.
-    most: Vec<u16>,
+    /// At most how often the n-gram at each place occurs, or `i16::MAX` if that is less. With a sign, as processors
+    /// compare several such numbers at once.
+    most: Vec<i16>,
     marks: Marks,
     /// Where an n-gram starts that could matter.
     places: Vec<u32>,
@@ -123,7 +124,7 @@ impl Repeats {
             let mixed = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(FACTORS[0]);
             let slot = (mixed >> 48) as u16 & mask;
             let counter = &mut counters[usize::from(slot)];
-            *counter += u16::from(*counter < u16::MAX);
+            *counter += i16::from(*counter < i16::MAX);
             slot
         }));
         self.most.clear();
@@ -132,8 +133,9 @@ impl Repeats {
 
     /// From the bounds of n-grams to those of n-grams with a word more, which both contain.
     fn lengthen(&mut self) {
-        for at in 1..self.most.len() {
-            self.most[at - 1] = self.most[at - 1].min(self.most[at]);
+        let most = self.most.as_mut_slice();
+        for at in 1..most.len() {
+            most[at - 1] = most[at - 1].min(most[at]);
         }
         self.most.pop();
     }
@@ -141,7 +143,7 @@ impl Repeats {
     /// How often the most frequent n-gram occurs, which is at most `bound` times, and where it starts first.
     fn top_of<const N: usize>(&mut self, words: &Words, bound: u32) -> (u32, usize) {
         let highest = self.most.iter().copied().max().unwrap_or_default();
-        let mut limit = highest.min(u16::try_from(bound).unwrap_or(u16::MAX));
+        let mut limit = highest.min(i16::try_from(bound).unwrap_or(i16::MAX));
         if N > 2 {
             limit = (limit / 2).max(2);
         }
@@ -160,10 +162,10 @@ impl Repeats {
             }
             let best = self.tally.top().unwrap_or((1, 0));
             // Every n-gram with `limit` occurrences was counted, so a best one with as many is the best of all.
-            if best.0 >= u32::from(limit) {
+            if i64::from(best.0) >= i64::from(limit) {
                 return best;
             }
-            limit = u16::try_from(best.0.max(2)).unwrap_or(u16::MAX).min(limit - 1);
+            limit = i16::try_from(best.0.max(2)).unwrap_or(i16::MAX).min(limit - 1);
         }
         (1, 0)
     }
@@ -202,8 +204,8 @@ impl Repeats {
             mark
         }));
         places.clear();
-        let likely = marked.iter().zip(0..).filter(|&(&mark, _)| marks.twice(mark));
-        places.extend(likely.map(|(_, place)| place));
+        places.extend(0..marked.len() as u32);
+        keep_twice(places, marked, marks);
     }
 
     /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
@@ -222,8 +224,7 @@ impl Repeats {
             marks.add(mark);
             mark
         }));
-        let mut marked = marked.iter();
-        places.retain(|_| marked.next().is_some_and(|&mark| marks.twice(mark)));
+        keep_twice(places, marked, marks);
     }
 
     fn duplicates_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
@@ -249,6 +250,16 @@ impl Repeats {
         }
         repeated
     }
+}
+
+/// Keeps the places whose marks occurred more than once: without a branch, which no processor could predict.
+fn keep_twice(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
+    let mut kept = 0;
+    for (at, &mark) in marked.iter().enumerate() {
+        places[kept] = places[at];
+        kept += usize::from(marks.twice(mark));
+    }
+    places.truncate(kept);
 }
 
 /// A hash of the first `STRETCH` bytes from `start`.

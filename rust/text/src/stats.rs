@@ -141,6 +141,7 @@ impl Measure {
         let mut shapes = Shapes::default();
         let (mut found, mut filled_chars) = (Duplicates::default(), 0);
         let (mut ended, mut short) = (0, 0);
+        let ascii = stats.n_chars == stats.n_bytes;
         self.tally.reset(spaces.newlines as usize + 1);
         let mut start = 0;
         let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
@@ -164,8 +165,7 @@ impl Measure {
             filled_chars += repeated_chars;
             stats.n_lines += 1;
             ended += u64::from(ends_sentence(line));
-            short +=
-                u64::from(line.len() <= SHORT_LINE_CHARS * 4 && count_chars(line) <= SHORT_LINE_CHARS as u64);
+            short += u64::from(is_short(line, ascii));
         }
         // Between runs of line feeds there are empty pieces at the ends.
         let ends = u64::from(text.starts_with('\n')) + u64::from(text.ends_with('\n'));
@@ -289,6 +289,12 @@ pub(crate) fn count_lorem_ipsum(text: &str) -> u64 {
     found
 }
 
+/// Whether a line has at most `SHORT_LINE_CHARS` characters.
+fn is_short(line: &str, ascii: bool) -> bool {
+    let most = SHORT_LINE_CHARS;
+    line.len() <= most || (!ascii && line.len() <= 4 * most && count_chars(line) <= most as u64)
+}
+
 fn ends_sentence(line: &str) -> bool {
     match line.as_bytes().last() {
         Some(last) if last.is_ascii() => matches!(last, b'.' | b'!' | b'?'),
@@ -297,7 +303,7 @@ fn ends_sentence(line: &str) -> bool {
 }
 
 pub(crate) fn count_chars(text: &str) -> u64 {
-    text.chars().count() as u64
+    if text.is_ascii() { text.len() as u64 } else { text.chars().count() as u64 }
 }
 
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {

@@ -55,6 +55,7 @@ impl Totals {
     }
 
     /// The counts of one run.
+    #[inline(always)]
     pub(crate) fn packed(&self) -> Counts {
         let mut packed = Counts::default();
         for (place, count) in self.array().into_iter().enumerate() {

@@ -179,8 +179,9 @@ impl Vocabulary {
     fn describe<'t>(&mut self, text: &'t str, number: u32, key: &Key, splitter: &mut Splitter<'t>) {
         let first = self.words.len() as u32;
         let plain = key.letters().filter(|&(letters, _)| is_plain(text, letters as usize));
-        let (totals, steps) = if let Some((letters, upper)) = plain {
-            self.describe_plain(text, letters, upper)
+        let (counts, words, steps) = if let Some((letters, upper)) = plain {
+            let (totals, steps) = self.describe_plain(text, letters, upper);
+            (totals.packed(), totals.words_and_marks, steps)
         } else {
             splitter.split(text);
             if splitter.tokens().len() > 1 {
@@ -189,16 +190,18 @@ impl Vocabulary {
                     self.words.push((number, word.len() as u32));
                 }
             }
-            look(self.classes, text, splitter.tokens())
+            let (totals, steps) = look(self.classes, text, splitter.tokens());
+            (totals.packed(), totals.words_and_marks, steps)
         };
         let entry = &mut self.runs.entries[number as usize];
-        entry.counts = totals.packed();
+        entry.counts = counts;
         entry.first = first;
-        entry.words = totals.words_and_marks as u32;
+        entry.words = words as u32;
         entry.steps = steps.packed();
     }
 
     /// `describe` for letters and perhaps one mark, which is all that most runs are.
+    #[inline(always)]
     fn describe_plain(&mut self, text: &str, letters: u64, upper: u64) -> (Totals, Steps) {
         let mark = text.as_bytes().get(letters as usize).copied();
         let marks = u64::from(mark.is_some());
