@@ -93,6 +93,8 @@ impl Vocabulary {
         const GONE: u32 = u32::MAX;
         let mut numbers = vec![GONE; self.runs.entries.len()];
         let mut room = Self::ROOM / 2;
+        // The first entry is of no run.
+        numbers[0] = 0;
         for (number, run) in self.runs.entries.iter().enumerate() {
             if run.texts < 2 || room == 0 {
                 continue;
