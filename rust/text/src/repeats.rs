@@ -17,42 +17,88 @@ const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_
 /// The words of one text: their numbers, and their bytes one after another.
 #[derive(Default)]
 pub(crate) struct Words {
-    pub(crate) numbers: Vec<u32>,
-    /// Where each word starts in `bytes`, and the end of the last one.
-    pub(crate) starts: Vec<usize>,
+    /// The first `count` are words, what follows is room.
+    numbers: Vec<u32>,
+    /// Where each word starts in `bytes`, the end of the last one, and room.
+    starts: Vec<usize>,
+    count: usize,
     /// The text without white space, and at least 64 bytes of anything behind it.
-    pub(crate) bytes: Vec<u8>,
+    bytes: Vec<u8>,
+    /// How many bytes the words have.
+    end: usize,
 }
 
 impl Words {
     /// Forgets all words and makes room for those of a text of `length` bytes.
     pub(crate) fn clear(&mut self, length: usize) {
-        self.numbers.clear();
-        self.starts.clear();
-        self.starts.push(0);
+        (self.count, self.end) = (0, 0);
+        self.grow();
         // What an earlier text left is overwritten or never read.
         if self.bytes.len() < length + 64 {
             self.bytes.resize(length + 64, 0);
         }
     }
 
-    /// Puts a run, with any bytes behind it, at `start` of `self.bytes`.
+    /// Makes room for two words more.
+    #[cold]
+    fn grow(&mut self) {
+        if self.starts.len() < self.count + 3 {
+            let length = (2 * self.count).max(1024);
+            self.numbers.resize(length, 0);
+            self.starts.resize(length, 0);
+        }
+    }
+
+    /// Puts the bytes of the next words in place, with any bytes behind them.
     #[inline(always)]
-    pub(crate) fn write(&mut self, start: usize, chunk: &[u8; CHUNK]) {
-        if let Some(place) = self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+    pub(crate) fn write(&mut self, chunk: &[u8; CHUNK]) {
+        if let Some(place) = self.bytes.get_mut(self.end..).and_then(<[u8]>::first_chunk_mut) {
             *place = *chunk;
         }
     }
 
-    /// `write` for a run of any length.
-    pub(crate) fn copy(&mut self, start: usize, run: &str) {
-        if let Some(place) = self.bytes.get_mut(start..start + run.len()) {
+    /// `write` for words of any length.
+    pub(crate) fn copy(&mut self, run: &str) {
+        if let Some(place) = self.bytes.get_mut(self.end..self.end + run.len()) {
             place.copy_from_slice(run.as_bytes());
         }
     }
 
+    /// Adds `count` of two words, the first of `first` bytes, all together of `length`. Always both are written, as no
+    /// processor could predict how many they are; the next ones overwrite what is too much.
+    #[inline(always)]
+    pub(crate) fn push_few(&mut self, numbers: [u32; 2], count: usize, first: usize, length: usize) {
+        let at = self.count;
+        if self.starts.len() < at + 3 {
+            self.grow();
+        }
+        if let (Some(words), Some(starts)) =
+            (self.numbers.get_mut(at..at + 2), self.starts.get_mut(at + 1..at + 3))
+        {
+            words.copy_from_slice(&numbers);
+            starts.copy_from_slice(&[self.end + first, self.end + length]);
+        }
+        self.count += count;
+        self.end += length;
+    }
+
+    /// Adds a word.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, number: u32, length: usize) {
+        self.push_few([number; 2], 1, length, length);
+    }
+
+    fn numbers(&self) -> &[u32] {
+        self.numbers.get(..self.count).unwrap_or_default()
+    }
+
+    /// Where each word starts, and the end of the last one.
+    fn starts(&self) -> &[usize] {
+        self.starts.get(..=self.count).unwrap_or_default()
+    }
+
     fn places(&self, n: usize) -> usize {
-        (self.numbers.len() + 1).saturating_sub(n)
+        (self.count + 1).saturating_sub(n)
     }
 
     fn chars(&self, from: usize, to: usize, ascii: bool) -> u64 {
@@ -99,7 +145,7 @@ impl Repeats {
         if words.places(2) == 0 {
             return [0; 3];
         }
-        self.count_pairs(&words.numbers);
+        self.count_pairs(words.numbers());
         let two = self.top_of::<2>(words, u32::MAX);
         self.lengthen();
         let three = self.top_of::<3>(words, two.0);
@@ -157,7 +203,7 @@ impl Repeats {
             }
             self.tally.reset(self.places.len());
             for &place in &self.places {
-                let gram = words.numbers.get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
+                let gram = words.numbers().get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
                 self.tally.add(key(gram.unwrap_or(&[0; N])), place as usize);
             }
             let best = self.tally.top().unwrap_or((1, 0));
@@ -194,7 +240,7 @@ impl Repeats {
         marks.clear(words.places(5));
         let always = marks.always();
         marked.clear();
-        marked.extend(words.starts.windows(6).map(|starts| {
+        marked.extend(words.starts().windows(6).map(|starts| {
             let start = starts[0];
             let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
             let (head, tail) = (load(bytes, 0), load(bytes, START - 8));

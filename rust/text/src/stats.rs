@@ -68,20 +68,14 @@ impl Measure {
         words.clear(text.len());
         let mut splitter = Splitter::default();
         let (mut spaces, mut sentences) = (Spaces::default(), RunSentences::default());
-        let (mut at, mut end_of_words) = (0, 0);
+        let mut at = 0;
         while at < text.len() {
             let chunk = chunk(text.as_bytes(), at);
-            let start_of_words = end_of_words;
-            let each = |number, length| {
-                end_of_words += length;
-                words.numbers.push(number);
-                words.starts.push(end_of_words);
-            };
             let (end, breaks) =
                 if let Some((bytes, length)) = short_run(&chunk).filter(|&(_, length)| length > 0) {
                     let key = Key::short(bytes, length);
-                    sentences.push(vocabulary.run(text, at, length, &key, &mut splitter, each));
-                    words.write(start_of_words, &chunk);
+                    words.write(&chunk);
+                    sentences.push(vocabulary.run(text, (at, length), &key, &mut splitter, words));
                     if at + length == text.len() {
                         break;
                     }
@@ -90,13 +84,12 @@ impl Measure {
                     let end = end_of_run(text, at);
                     let run = text.get(at..end).unwrap_or_default();
                     if run.len() > KEY_BYTES {
-                        let steps = vocabulary.long_run(run, &mut splitter, each);
-                        words.copy(start_of_words, run);
-                        sentences.push_long(&steps);
+                        words.copy(run);
+                        sentences.push_long(&vocabulary.long_run(run, &mut splitter, words));
                     } else if !run.is_empty() {
                         let key = Key::of(text.as_bytes(), at, end);
-                        sentences.push(vocabulary.run(text, at, run.len(), &key, &mut splitter, each));
-                        words.write(start_of_words, &chunk);
+                        words.write(&chunk);
+                        sentences.push(vocabulary.run(text, (at, run.len()), &key, &mut splitter, words));
                     }
                     spaces.read_any(text, end)
                 };

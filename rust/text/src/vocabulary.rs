@@ -4,6 +4,7 @@
 //! their runs, so each is looked at closely once, and after that found by its bytes.
 
 use crate::chars::{Class, Classes};
+use crate::repeats::Words;
 use crate::runs::{Interner, Key, Keyed};
 use crate::sentences::{PackedSteps, Steps};
 use crate::totals::{Adder, Counts, GROUPS, Totals};
@@ -19,29 +20,38 @@ pub(crate) struct Entry {
     occurrences: u32,
     /// The last text in which the run occurred.
     met: u32,
-    /// Place of its words in the vocabulary's list, if there is more than one; the only one has the run's number.
-    first: u32,
-    /// How many words; 0 = not described yet.
-    words: u32,
+    /// Its words by number if there are one or two of them, else the place of them in the vocabulary's list.
+    words: [u32; 2],
     /// What it does to the count of sentences.
     steps: PackedSteps,
+    /// How many words; 0 = not described yet.
+    count: u8,
+    /// Bytes of the first of at most two words.
+    first: u8,
     /// In how many texts the run occurred, older ones for less.
     texts: u16,
 }
 
 impl Entry {
-    /// The run's place in the list of words; empty if it is one word.
+    /// The run's place in the list of words; empty if it has one or two words.
     #[inline(always)]
     fn list(&self) -> std::ops::Range<usize> {
-        let first = self.first as usize;
-        if self.words > 1 { first..first + self.words as usize } else { 0..0 }
+        let (first, count) = (self.words[0] as usize, usize::from(self.count));
+        if count > 2 { first..first + count } else { 0..0 }
+    }
+
+    /// Its words if there are one or two of them.
+    #[inline(always)]
+    fn few(&self) -> &[u32] {
+        self.words.get(..usize::from(self.count)).unwrap_or_default()
     }
 }
 
 impl Keyed for Entry {
     fn new(key: Key) -> Self {
         let steps = PackedSteps::default();
-        Self { key, counts: [0; GROUPS], occurrences: 0, met: 0, first: 0, words: 0, steps, texts: 0 }
+        let counts = [0; GROUPS];
+        Self { key, counts, occurrences: 0, met: 0, words: [0; 2], steps, count: 0, first: 0, texts: 0 }
     }
 
     #[inline(always)]
@@ -55,7 +65,7 @@ impl Keyed for Entry {
 pub(crate) struct Vocabulary {
     classes: Classes,
     runs: Interner<Entry>,
-    /// Number and bytes of the words of runs with several.
+    /// Number and bytes of the words of runs with more than two.
     words: Vec<(u32, u32)>,
     /// The number of the text.
     text: u32,
@@ -101,6 +111,9 @@ impl Vocabulary {
             }
             room -= 1;
             numbers[number] = 0;
+            for &word in run.few() {
+                numbers[word as usize] = 0;
+            }
             for &(word, _) in self.words.get(run.list()).unwrap_or_default() {
                 numbers[word as usize] = 0;
             }
@@ -117,11 +130,16 @@ impl Vocabulary {
             run.texts /= 2;
             let list = former.get(run.list()).unwrap_or_default();
             // Kept as a word of another run only: to be described again.
-            if list.iter().any(|&(word, _)| numbers[word as usize] == GONE) {
-                run.words = 0;
+            let mut words = run.few().iter().chain(list.iter().map(|(word, _)| word));
+            if words.any(|&word| numbers[word as usize] == GONE) {
+                run.count = 0;
                 continue;
             }
-            run.first = self.words.len() as u32;
+            if list.is_empty() {
+                run.words = run.words.map(|word| numbers[word as usize]);
+                continue;
+            }
+            run.words[0] = self.words.len() as u32;
             self.words.extend(list.iter().map(|&(word, length)| (numbers[word as usize], length)));
         }
         entries.shrink_to(2 * Self::ROOM);
@@ -141,17 +159,15 @@ impl Vocabulary {
         number.and_then(|number| self.uses.get(number as usize)).copied().map_or(0, u64::from)
     }
 
-    /// Meets the run of `length` bytes at `start` of `text`, which has `key`; calls `each` with number and bytes of its
-    /// words.
+    /// Meets the run of `length` bytes at `start` of `text`, which has `key`; adds its words, but not their bytes.
     #[inline(always)]
     pub(crate) fn run<'t>(
         &mut self,
         text: &'t str,
-        start: usize,
-        length: usize,
+        (start, length): (usize, usize),
         key: &Key,
         splitter: &mut Splitter<'t>,
-        mut each: impl FnMut(u32, usize),
+        words: &mut Words,
     ) -> PackedSteps {
         let number = self.runs.intern(key);
         let mut found = &mut self.runs.entries[number as usize];
@@ -160,86 +176,79 @@ impl Vocabulary {
             found.occurrences = 0;
             found.texts = found.texts.saturating_add(1);
             self.met.push(number);
-            if found.words == 0 {
+            if found.count == 0 {
                 let run = text.get(start..start + length).unwrap_or_default();
                 self.describe(run, number, key, splitter);
                 found = &mut self.runs.entries[number as usize];
             }
         }
         found.occurrences += 1;
-        if found.words == 1 {
-            each(number, length);
+        if found.count <= 2 {
+            words.push_few(found.words, usize::from(found.count), usize::from(found.first), length);
         } else {
             for &(number, length) in &self.words[found.list()] {
-                each(number, length as usize);
+                words.push(number, length as usize);
             }
         }
         found.steps
     }
 
     #[inline(never)]
-    fn describe<'t>(&mut self, text: &'t str, number: u32, key: &Key, splitter: &mut Splitter<'t>) {
-        let first = self.words.len() as u32;
-        let plain = key.letters().filter(|&(letters, _)| is_plain(text, letters as usize));
-        let (counts, words, steps) = if let Some((letters, upper)) = plain {
-            let (totals, steps) = self.describe_plain(text, letters, upper);
+    fn describe<'t>(&mut self, run: &'t str, number: u32, key: &Key, splitter: &mut Splitter<'t>) {
+        let plain = key.letters().filter(|&(letters, _)| is_plain(run, letters as usize));
+        let (mut words, mut first) = ([number; 2], run.len());
+        let (counts, count, steps) = if let Some((letters, upper)) = plain {
+            if run.len() > letters as usize {
+                first = letters as usize;
+                words = self.two_words(run, first);
+            }
+            let (totals, steps) = describe_plain(run, letters, upper);
             (totals.packed(), totals.words_and_marks, steps)
         } else {
-            splitter.split(text);
-            if splitter.tokens().len() > 1 {
-                for word in splitter.tokens() {
-                    let number = self.runs.intern(&Key::of(word.as_bytes(), 0, word.len()));
-                    self.words.push((number, word.len() as u32));
+            splitter.split(run);
+            match splitter.tokens() {
+                [_] => {}
+                [word, _] => {
+                    first = word.len();
+                    words = self.two_words(run, first);
+                }
+                several => {
+                    words = [self.words.len() as u32; 2];
+                    for word in several {
+                        let number = self.runs.intern(&Key::of(word.as_bytes(), 0, word.len()));
+                        self.words.push((number, word.len() as u32));
+                    }
                 }
             }
-            let (totals, steps) = look(self.classes, text, splitter.tokens());
+            let (totals, steps) = look(self.classes, run, splitter.tokens());
             (totals.packed(), totals.words_and_marks, steps)
         };
         let entry = &mut self.runs.entries[number as usize];
         entry.counts = counts;
-        entry.first = first;
-        entry.words = words as u32;
+        entry.words = words;
+        entry.first = first as u8;
+        entry.count = count as u8;
         entry.steps = steps.packed();
     }
 
-    /// `describe` for letters and perhaps one mark, which is all that most runs are.
-    #[inline(always)]
-    fn describe_plain(&mut self, text: &str, letters: u64, upper: u64) -> (Totals, Steps) {
-        let mark = text.as_bytes().get(letters as usize).copied();
-        let marks = u64::from(mark.is_some());
-        if mark.is_some() {
-            let (start, end) = (letters as usize, text.len());
-            for (start, end) in [(0, start), (start, end)] {
-                let number = self.runs.intern(&Key::of(text.as_bytes(), start, end));
-                self.words.push((number, (end - start) as u32));
-            }
-        }
-        let totals = Totals {
-            chars: letters + marks,
-            upper,
-            marks,
-            words_and_marks: 1 + marks,
-            words: 1,
-            word_chars: letters,
-            alphabetic: 1,
-            ipsum: u64::from(starts_with_ipsum(text)),
-            ..Totals::default()
-        };
-        (totals, Steps::of_plain(mark.is_some(), matches!(mark, Some(b'.' | b'!' | b'?'))))
+    /// The numbers of the two parts of a run.
+    fn two_words(&mut self, run: &str, cut: usize) -> [u32; 2] {
+        [(0, cut), (cut, run.len())]
+            .map(|(start, end)| self.runs.intern(&Key::of(run.as_bytes(), start, end)))
     }
 
-    /// Counts a run of any length without remembering it; calls `each` with number and bytes of its words.
+    /// Counts a run of any length without remembering it; adds its words, but not their bytes.
     pub(crate) fn long_run<'t>(
         &mut self,
         run: &'t str,
         splitter: &mut Splitter<'t>,
-        mut each: impl FnMut(u32, usize),
+        words: &mut Words,
     ) -> Steps {
         splitter.split(run);
         for word in splitter.tokens() {
             let number = self.runs.intern(&Key::of(word.as_bytes(), 0, word.len()));
             self.use_word(number, 1);
-            each(number, word.len());
+            words.push(number, word.len());
         }
         let (totals, steps) = look(self.classes, run, splitter.tokens());
         self.long.add(&totals);
@@ -250,12 +259,14 @@ impl Vocabulary {
     pub(crate) fn finish(&mut self) -> Totals {
         let mut adder = Adder::starting(self.long);
         for place in 0..self.met.len() {
-            let number = self.met[place];
-            let run = &self.runs.entries[number as usize];
-            let (times, list) = (run.occurrences, run.list());
+            let run = &self.runs.entries[self.met[place] as usize];
+            let (times, count, few, list) = (run.occurrences, run.count, run.words, run.list());
             adder.add_times(&run.counts, times);
-            if list.is_empty() {
-                self.use_word(number, times);
+            if count <= 2 {
+                self.use_word(few[0], times);
+            }
+            if count == 2 {
+                self.use_word(few[1], times);
             }
             for place in list {
                 self.use_word(self.words[place].0, times);
@@ -276,6 +287,25 @@ impl Vocabulary {
         }
         *uses = uses.saturating_add(times);
     }
+}
+
+/// Counts over letters and perhaps one mark, which is all that most runs are.
+#[inline(always)]
+fn describe_plain(run: &str, letters: u64, upper: u64) -> (Totals, Steps) {
+    let mark = run.as_bytes().get(letters as usize).copied();
+    let marks = u64::from(mark.is_some());
+    let totals = Totals {
+        chars: letters + marks,
+        upper,
+        marks,
+        words_and_marks: 1 + marks,
+        words: 1,
+        word_chars: letters,
+        alphabetic: 1,
+        ipsum: u64::from(starts_with_ipsum(run)),
+        ..Totals::default()
+    };
+    (totals, Steps::of_plain(mark.is_some(), matches!(mark, Some(b'.' | b'!' | b'?'))))
 }
 
 /// Counts over the characters and words of a run.
