@@ -3,6 +3,8 @@
 //! Small tables of counters, one pass each, give an upper bound of how often any n-gram (or any stretch of 16 bytes)
 //! occurs. Only the few that could matter are then counted exactly.
 
+use std::hint::select_unpredictable;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::runs::{first_bytes, fold, load};
@@ -245,7 +247,7 @@ impl Repeats {
             let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
             let (head, tail) = (load(bytes, 0), load(bytes, START - 8));
             let hash = fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]);
-            let mark = if starts[5] - start < START { always } else { marks.place(hash) };
+            let mark = select_unpredictable(starts[5] - start < START, always, marks.place(hash));
             marks.add(mark);
             mark
         }));
@@ -266,7 +268,7 @@ impl Repeats {
         marked.extend(places.iter().map(|&place| {
             let (start, end) = (words.starts[place as usize], words.starts[place as usize + N]);
             let hash = stretch_hash::<STRETCH>(words, start);
-            let mark = if end - start < STRETCH { always } else { marks.place(hash) };
+            let mark = select_unpredictable(end - start < STRETCH, always, marks.place(hash));
             marks.add(mark);
             mark
         }));
@@ -331,19 +333,15 @@ fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
         return xxh3_64(words.bytes.get(start..end).unwrap_or_default());
     }
     let head: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+    let [a, b, c, d] = first_bytes([0, 8, 16, 24].map(|skip| load(head, skip)), length);
     // The length is spread over all bits, lest it make up for a difference of the first byte.
     let seed = (length as u64).wrapping_mul(FACTORS[0]);
-    if length <= 16 {
-        let [first, second] = first_bytes([load(head, 0), load(head, 8)], length);
-        return fold(first ^ seed, second ^ FACTORS[1]);
-    }
-    let tail: &[u8; 16] = words.bytes.get(end - 16..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
-    let mut key = fold(load(head, 0) ^ seed, load(head, 8) ^ FACTORS[1]);
-    key = key.rotate_left(17) ^ fold(load(tail, 0) ^ FACTORS[2], load(tail, 8) ^ FACTORS[0]);
+    let mut key = fold(a ^ seed, b ^ FACTORS[1]);
+    key = key.rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0]);
     if length > 32 {
         let before = |skip: usize| load(&words.bytes, end - skip);
-        key = key.rotate_left(17) ^ fold(load(head, 16) ^ FACTORS[1], load(head, 24) ^ FACTORS[2]);
-        key = key.rotate_left(17) ^ fold(before(32) ^ FACTORS[0], before(24) ^ FACTORS[1]);
+        key = key.rotate_left(17) ^ fold(before(32) ^ FACTORS[1], before(24) ^ FACTORS[2]);
+        key = key.rotate_left(17) ^ fold(before(16) ^ FACTORS[0], before(8) ^ FACTORS[1]);
     }
     key
 }

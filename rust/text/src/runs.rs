@@ -6,7 +6,7 @@ use ahash::RandomState;
 pub(crate) const KEY_BYTES: usize = 32;
 
 /// Bytes of the longest string that is compared as it is; longer ones by a 128-bit hash.
-const EXACT_BYTES: usize = 16;
+pub(crate) const EXACT_BYTES: usize = 16;
 
 /// A run or word: its bytes padded with zeros, or their hash, and their number.
 #[derive(Clone, Copy, Default)]
@@ -38,12 +38,10 @@ impl Key {
     #[inline]
     pub(crate) fn of(bytes: &[u8], start: usize, end: usize) -> Self {
         let length = end - start;
-        let first = load(bytes, start);
-        let words = match length {
-            0..=8 => [first & MASKS[length], 0],
-            9..=EXACT_BYTES => [first, load(bytes, start + 8) & MASKS[length - 8]],
-            _ => return Self::of_long(bytes.get(start..end).unwrap_or_default()),
-        };
+        if length > EXACT_BYTES {
+            return Self::of_long(bytes.get(start..end).unwrap_or_default());
+        }
+        let words = first_bytes([load(bytes, start), load(bytes, start + 8)], length);
         Self { words, length: length as u64 }
     }
 
@@ -86,34 +84,23 @@ pub(crate) fn load(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Ones in the lowest bytes, by their number.
-const MASKS: [u64; 9] = {
-    let mut masks = [u64::MAX; 9];
-    let mut length = 0;
-    while length < 8 {
-        masks[length] = (1 << (8 * length)) - 1;
+/// Ones in the lowest of 32 bytes, by their number.
+static MASKS: [[u64; 4]; 33] = {
+    let mut masks = [[0; 4]; 33];
+    let mut length = 1;
+    while length < masks.len() {
+        masks[length] = masks[length - 1];
+        masks[length][(length - 1) / 8] |= 0xff << (8 * ((length - 1) % 8));
         length += 1;
     }
     masks
 };
 
-/// Ones in the lowest of 16 bytes, by their number.
-static PAIRS_OF_MASKS: [[u64; 2]; EXACT_BYTES + 1] = {
-    let mut pairs = [[u64::MAX, 0]; EXACT_BYTES + 1];
-    let mut length = 0;
-    while length <= 8 {
-        pairs[length][0] = MASKS[length];
-        pairs[8 + length][1] = MASKS[length];
-        length += 1;
-    }
-    pairs
-};
-
-/// The first `length` of 16 bytes, zeros behind them.
+/// The first `length` of the bytes of some words, zeros behind them.
 #[inline(always)]
-pub(crate) fn first_bytes(words: [u64; 2], length: usize) -> [u64; 2] {
-    let masks = PAIRS_OF_MASKS[length.min(EXACT_BYTES)];
-    [words[0] & masks[0], words[1] & masks[1]]
+pub(crate) fn first_bytes<const N: usize>(words: [u64; N], length: usize) -> [u64; N] {
+    let masks = &MASKS[length.min(MASKS.len() - 1)];
+    std::array::from_fn(|place| words[place] & masks[place])
 }
 
 /// Something that is found by its key.

@@ -1,7 +1,9 @@
 //! Where a run without white space ends, and what the white space after it holds: the walk over a text's bytes.
 
+use std::hint::select_unpredictable;
+
 use crate::chars::{is_line_break, is_space, is_web_punctuation};
-use crate::runs::load;
+use crate::runs::{EXACT_BYTES, first_bytes, load};
 
 const EACH: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = EACH * 0x80;
@@ -64,21 +66,13 @@ fn last_chunk(rest: &[u8]) -> [u8; CHUNK] {
 /// in a way that needs a closer look.
 #[inline(always)]
 pub(crate) fn short_run(chunk: &[u8; CHUNK]) -> Option<([u64; 2], usize)> {
-    let mut words = [load(chunk, 0), load(chunk, 8)];
-    let mut found = unusual(words[0]);
-    let length = if found != 0 {
-        words[0] &= (found ^ (found - 1)) >> 8;
-        words[1] = 0;
-        found.trailing_zeros() as usize / 8
-    } else {
-        found = unusual(words[1]);
-        if found == 0 {
-            return None;
-        }
-        words[1] &= (found ^ (found - 1)) >> 8;
-        8 + found.trailing_zeros() as usize / 8
-    };
-    (MEANING[usize::from(chunk[length])] == 1).then_some((words, length))
+    let words = [load(chunk, 0), load(chunk, 8)];
+    let found = words.map(unusual);
+    // Whether a run has more than eight bytes is hard to predict.
+    let length = |found: u64| (found.trailing_zeros() / 8) as usize;
+    let length = select_unpredictable(found[0] == 0, 8 + length(found[1]), length(found[0]));
+    (length < EXACT_BYTES && MEANING[usize::from(chunk[length])] == 1)
+        .then(|| (first_bytes(words, length), length))
 }
 
 /// Where the run that starts at `start` ends.

@@ -85,7 +85,7 @@ impl Measure {
                     let run = text.get(at..end).unwrap_or_default();
                     if run.len() > KEY_BYTES {
                         words.copy(run);
-                        sentences.push_long(&vocabulary.long_run(run, &mut splitter, words));
+                        sentences.push_long(&vocabulary.long_run(text, (at, end), &mut splitter, words));
                     } else if !run.is_empty() {
                         let key = Key::of(text.as_bytes(), at, end);
                         words.write(&chunk);

@@ -177,8 +177,7 @@ impl Vocabulary {
             found.texts = found.texts.saturating_add(1);
             self.met.push(number);
             if found.count == 0 {
-                let run = text.get(start..start + length).unwrap_or_default();
-                self.describe(run, number, key, splitter);
+                self.describe(text, (start, start + length), number, key, splitter);
                 found = &mut self.runs.entries[number as usize];
             }
         }
@@ -194,13 +193,21 @@ impl Vocabulary {
     }
 
     #[inline(never)]
-    fn describe<'t>(&mut self, run: &'t str, number: u32, key: &Key, splitter: &mut Splitter<'t>) {
+    fn describe<'t>(
+        &mut self,
+        text: &'t str,
+        (start, end): (usize, usize),
+        number: u32,
+        key: &Key,
+        splitter: &mut Splitter<'t>,
+    ) {
+        let run = text.get(start..end).unwrap_or_default();
         let plain = key.letters().filter(|&(letters, _)| is_plain(run, letters as usize));
         let (mut words, mut first) = ([number; 2], run.len());
         let (counts, count, steps) = if let Some((letters, upper)) = plain {
             if run.len() > letters as usize {
                 first = letters as usize;
-                words = self.two_words(run, first);
+                words = self.two_words(text, start, start + first, end);
             }
             let (totals, steps) = describe_plain(run, letters, upper);
             (totals.packed(), totals.words_and_marks, steps)
@@ -210,13 +217,15 @@ impl Vocabulary {
                 [_] => {}
                 [word, _] => {
                     first = word.len();
-                    words = self.two_words(run, first);
+                    words = self.two_words(text, start, start + first, end);
                 }
                 several => {
                     words = [self.words.len() as u32; 2];
+                    let mut at = start;
                     for word in several {
-                        let number = self.runs.intern(&Key::of(word.as_bytes(), 0, word.len()));
+                        let number = self.runs.intern(&Key::of(text.as_bytes(), at, at + word.len()));
                         self.words.push((number, word.len() as u32));
+                        at += word.len();
                     }
                 }
             }
@@ -232,21 +241,24 @@ impl Vocabulary {
     }
 
     /// The numbers of the two parts of a run.
-    fn two_words(&mut self, run: &str, cut: usize) -> [u32; 2] {
-        [(0, cut), (cut, run.len())]
-            .map(|(start, end)| self.runs.intern(&Key::of(run.as_bytes(), start, end)))
+    fn two_words(&mut self, text: &str, start: usize, cut: usize, end: usize) -> [u32; 2] {
+        [(start, cut), (cut, end)].map(|(start, end)| self.runs.intern(&Key::of(text.as_bytes(), start, end)))
     }
 
     /// Counts a run of any length without remembering it; adds its words, but not their bytes.
     pub(crate) fn long_run<'t>(
         &mut self,
-        run: &'t str,
+        text: &'t str,
+        (start, end): (usize, usize),
         splitter: &mut Splitter<'t>,
         words: &mut Words,
     ) -> Steps {
+        let run = text.get(start..end).unwrap_or_default();
         splitter.split(run);
+        let mut at = start;
         for word in splitter.tokens() {
-            let number = self.runs.intern(&Key::of(word.as_bytes(), 0, word.len()));
+            let number = self.runs.intern(&Key::of(text.as_bytes(), at, at + word.len()));
+            at += word.len();
             self.use_word(number, 1);
             words.push(number, word.len());
         }
