@@ -21,6 +21,7 @@ from curate.io.reader import InputFile, chunks, list_files
 from curate.io.scratch import scratch_file
 from curate.io.spill import DamagedSpillError, gather, has_spill, read_spill, write_spill
 from curate.io.storage import BLOCK_BYTES, Remote, listing, local_copy, place, remove_tree, size_of
+from curate.run.layout import Layout
 from curate.run.verify import verify
 from tests.laws.test_engine import pipeline, tree
 from tests.laws.toy import write_lines
@@ -88,6 +89,20 @@ def test_an_object_appears_whole_or_not_at_all(store: ObjectStore) -> None:
     assert size_of(path) is None
     assert not Path(str(raised.value)).exists()
     assert store.unfinished_uploads() == 0
+
+
+def test_numbers_in_names_are_sorted_by_value(store: ObjectStore, tmp_path: Path) -> None:
+    numbers = [0, 9, 10, 99_998, 99_999, 100_000, 100_001, 1_000_000]
+    for root in (tmp_path / "many", place("s3://bucket/many")):
+        layout = Layout(root)
+        expected = [layout.ledger(phase, shard) for phase in (1, 2, 10) for shard in numbers]
+        for path in reversed(expected):
+            write_bytes(path, b"1")
+        assert listing(layout.ledgers, "phase-*.json") == expected
+        folders = [root / name / "x" for name in ("a", "a-b", "a.b", "ab", "b1")]
+        for path in folders:
+            write_bytes(path, b"1")
+        assert listing(root, "*/x") == folders  # as paths are compared, part by part
 
 
 def test_objects_are_listed_as_files_are(store: ObjectStore, tmp_path: Path) -> None:

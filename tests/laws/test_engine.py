@@ -169,6 +169,14 @@ def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(source: Pat
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
+def test_what_a_killed_writer_left_is_removed(source: Path, reference: Path, tmp_path: Path) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    (tmp_path / "out" / "ledger" / "phase-2-00001.json").unlink()
+    (tmp_path / "out" / "documents" / ".00001.parquet.0123456789ab.tmp").write_bytes(b"PAR1")
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    assert tree(tmp_path / "out") == tree(reference)
+
+
 @pytest.mark.parametrize("victim", ["documents/00000.parquet", "rejects/phase-1-00001.parquet"])
 def test_verify_finds_a_flipped_byte(source: Path, tmp_path: Path, victim: str) -> None:
     cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from curate.errors import CurateError, OutputError, PlanError
-from curate.io.atomic import temporary_name, write_bytes, write_json
+from curate.io.atomic import remove_leftovers, temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
 from curate.io.storage import Place, holds, listing, place, remove_tree, size_of
 from curate.pipeline import Pipeline, differences
@@ -17,6 +17,7 @@ from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
+from curate.run.part_times import add_parts, note_part
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
@@ -91,7 +92,7 @@ def run(
     while True:
         try:
             for step in steps(job):
-                _run_step(job, step, executor, watcher, step.tasks)
+                _run_whole_step(job, step, executor, watcher)
             return _finish(job)
         except DamagedSpillError as damaged:
             _discard_damaged(damaged.path, rebuilt, watcher)
@@ -138,7 +139,13 @@ def run_part(
     chosen = step_named(job, step)
     if step == SPLITS and part:  # later splits wait for the earlier ones of their file
         return
-    _run_step(job, chosen, executor or Local(), watcher or Silent(), part_of(chosen.tasks, part, parts))
+    executor, watcher = executor or Local(), watcher or Silent()
+    if parts == 1:
+        _run_whole_step(job, chosen, executor, watcher)
+        return
+    began = time()
+    if _run_step(job, chosen, executor, watcher, part_of(chosen.tasks, part, parts)):
+        note_part(job.layout, step, part, began, time())
 
 
 def step_names(pipeline: Pipeline) -> list[str]:
@@ -272,18 +279,25 @@ def _discard_stale(job: Job) -> None:
     remove_tree(layout.root / "tokenizer")
 
 
-def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
+def _run_whole_step(job: Job, step: Step, executor: Executor, watcher: Watcher) -> None:
+    started = perf_counter()
+    if _run_step(job, step, executor, watcher, step.tasks):
+        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
+
+
+def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> bool:
+    """Whether there was anything to do."""
     if step.name == SPLITS:
+        found = False
         while todo := tasks_left(job, step):
+            found = True
             with _told(watcher, step.title, 0, len(todo)):
                 executor.execute(job, todo, watcher.advance)
-        return
+        return found
     todo = undone(job, part)
-    started = perf_counter()
     with _told(watcher, step.title, len(part) - len(todo), len(part)):
         executor.execute(job, todo, watcher.advance)
-    if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
-        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
+    return bool(todo)
 
 
 @contextmanager
@@ -325,13 +339,15 @@ def _ledgers(job: Job) -> list[Ledger]:
 
 
 def _finish(job: Job) -> Report:
-    """Artifacts, token indexes, the report and the manifest; then the work folder goes."""
+    """Artifacts, token indexes, the report and the manifest; what kills left and the work folder go."""
     layout = job.layout
     for phase in job.plan.phases:
         for step in phase.steps:
             verdicts = read_verdicts(job, phase.number - 1, 0) if step is phase.entry else pa.table({})
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
+    remove_leftovers(layout.root)
+    add_parts(layout, steps(job))
     ledgers = _ledgers(job)
     write_results(job, ledgers)
     finish_removal(layout)

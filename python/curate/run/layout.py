@@ -31,6 +31,10 @@ class Layout:
         """Seconds by the clock of each step."""
         return self.root / STEP_TIMES
 
+    def part_times(self, step: str, part: int) -> Place:
+        """When one part of a step began and ended; removed when the run is done."""
+        return self.ledgers / f"part-{part:05d}-{step}.json"
+
     @property
     def work(self) -> Place:
         """Spills and documents between phases; removed when the run is done."""
