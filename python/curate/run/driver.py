@@ -272,7 +272,7 @@ def _discard_stale(job: Job) -> None:
             keep.update(layout.root / name for name in ledger.outputs)
         else:
             path.unlink()
-    for folder in ("documents", "rejects", "tokens"):
+    for folder in ("documents", "rejects", "counts", "tokens"):
         for path in listing(layout.root / folder, "**/*"):
             if path.is_file() and path not in keep:
                 path.unlink()

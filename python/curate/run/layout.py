@@ -49,6 +49,10 @@ class Layout:
         """Rows rejected in a phase."""
         return self.root / "rejects" / f"phase-{phase}-{shard:05d}.parquet"
 
+    def counts(self, table: Place) -> Place:
+        """What the columns of a table below `documents` or `rejects` hold, for the report."""
+        return self.root / "counts" / self.relative(table)
+
     def ids(self, shard: int) -> Place:
         """Hashes of the ids that a split of an input file holds."""
         return self.work / "1" / "splits" / f"{shard:05d}-ids.arrow"

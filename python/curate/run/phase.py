@@ -36,6 +36,7 @@ from curate.schema import (
     URL,
 )
 from curate.stage import set_column
+from curate.summary import SummarizedTable
 
 SPLITS = ("train", "valid")
 #: Dataset of the rows without a language: ISO 639 for "undetermined".
@@ -63,16 +64,21 @@ def run_shard(job: Job, number: int, shard: int, attempt: Attempt) -> Ledger:
 
     columns = reject_schema(phase.reject_schema, keep_text=plan.write.reject_text)
     with ExitStack() as stack:
-        sinks = [stack.enter_context(ParquetSink(layout.rejects(number, shard), columns))]
-        rejects = RejectSink(sinks[0])
+        path = layout.rejects(number, shard)
+        table: ParquetSink = SummarizedTable(path, layout.counts(path), columns, kept=False)
+        sinks = [stack.enter_context(table)]
+        rejects = RejectSink(table)
         kept = _kept(job, number, shard, ledger, rejects, attempt)
         if number <= plan.documents_phase:
             final = number == plan.documents_phase
             schema = _document_schema(phase.schema, phase.stale if final else frozenset())
             path = layout.documents(number, shard, final=final)
-            documents = ParquetSink(path, schema, durable=final)
-            sinks.append(stack.enter_context(documents))
-            kept = _writing(kept, documents)
+            if final:
+                table = SummarizedTable(path, layout.counts(path), schema, kept=True)
+            else:
+                table = ParquetSink(path, schema, durable=False)
+            sinks.append(stack.enter_context(table))
+            kept = _writing(kept, table)
         if number == len(plan.phases) and plan.write.tokens:
             _write_tokens(job, shard, kept, ledger)
         elif phase.exit is not None:
@@ -83,7 +89,7 @@ def run_shard(job: Job, number: int, shard: int, attempt: Attempt) -> Ledger:
         for _ in kept:
             pass
     for sink in sinks:
-        ledger.outputs[layout.relative(sink.path)] = sink.receipt()
+        ledger.outputs |= {layout.relative(path): told for path, told in sink.receipts().items()}
     if killed := sum(count.rejected.get(KILLED_WORKER, 0) for count in counts.values()):
         ledger.quarantined[KILLED_WORKER] = killed
     ledger.rows_in = counts[names[0]].rows_in

@@ -10,7 +10,7 @@ from curate.run.job import Kind
 from curate.sizing.measure import Measured, StepCost
 
 #: Processor time of starting a worker for a step, measured as well.
-START_SECONDS = 0.2
+START_SECONDS = 0.03
 #: Memory of a reduce per byte of spilled rows with different keys: keys of variable length go into a table, others are
 #: sorted. Measured, see docs/sizing.md. The spilled rows themselves are mapped, and need none of their own.
 MEMORY_PER_VARYING_KEY_BYTE = 10.0
