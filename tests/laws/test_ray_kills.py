@@ -39,6 +39,8 @@ def pipeline(source: str, output: str) -> cu.Pipeline:
 """
 #: Exit codes of a run with damaged lines, and of one that gave up.
 DONE, GAVE_UP = 1, 2
+#: Between kills: long enough for whole runs to come to their end in between.
+LONGEST_PAUSE_SECONDS = 6.0
 DRIVER, BUSY, IDLE, BELOW = "driver", "Ray worker with a task", "idle Ray worker", "process of a Ray worker"
 
 
@@ -85,7 +87,7 @@ class Fire:
             while driver.poll() is None and BUSY not in processes(driver.pid):
                 time.sleep(0.05)
         with suppress(subprocess.TimeoutExpired):
-            driver.wait(self._chance.uniform(0.0, 1.5))
+            driver.wait(self._chance.uniform(0.0, LONGEST_PAUSE_SECONDS))
             return
         found = processes(driver.pid)
         kind = self._chance.choice(sorted(found))
