@@ -105,6 +105,11 @@ class DieReading(ReadLines):
         yield from super().read(file)
 
 
+@cu.per_document("keep", reasons={"dropped": "not what the environment names"})
+def keep(text: str) -> str | None:
+    return None if os.environ.get("CURATE_TEST_KEEPS", "") in text else "dropped"
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     write_lines(tmp_path / "lines", shards=2, lines=10)
@@ -170,6 +175,15 @@ def test_a_starter_that_is_killed_again_and_again_stops_the_run(
     monkeypatch.setattr(forkserver, "connect_to_new_process", refuse)
     with pytest.raises(CurateError, match="cannot start a worker process: ConnectionRefusedError"):
         cu.run(pipeline(source, tmp_path / "out"), cu.Local(2))
+
+
+def test_workers_have_the_environment_of_the_moment(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for word in ("told", "own"):
+        monkeypatch.setenv("CURATE_TEST_KEEPS", word)
+        cu.run(pipeline(source, tmp_path / word, extra=[keep]), cu.Local(1))
+        assert {word in text for text in kept(tmp_path / word)} == {True}
 
 
 def test_a_broken_pipe_in_a_stage_is_not_taken_for_a_closed_terminal(source: Path, tmp_path: Path) -> None:

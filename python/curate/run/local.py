@@ -256,7 +256,9 @@ class _Pool:
     def _process(self, connection: Connection) -> BaseProcess:
         """A new process; where what forks them was killed, a new one of that will be there in a moment."""
         for _ in range(_START_ATTEMPTS):
-            process = self._context.Process(target=_work, args=(connection, self._first), daemon=False)
+            # What forks it may be older than a change of our environment, such as credentials.
+            told = (connection, self._first, dict(os.environ))
+            process = self._context.Process(target=_work, args=told, daemon=False)
             try:
                 process.start()
             except (EOFError, ConnectionError) as error:
@@ -291,9 +293,11 @@ class _Pool:
             worker.process.join()
 
 
-def _work(connection: Connection, start: Start) -> None:
+def _work(connection: Connection, start: Start, environment: dict[str, str]) -> None:
     """The loop of a worker process."""
     _die_with_parent()
+    os.environ.clear()
+    os.environ.update(environment)
     set_writer(start.writer)
     try:
         if start.recipe is not None:
