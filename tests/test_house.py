@@ -34,8 +34,8 @@ MAY_IMPORT = {
     "contamination_report": {"io", "schema", "errors"},
     "train": {"io", "schema", "errors", "train", "tokenizer"},
 }
-#: Helpers of stages that read files which a plan names: through the same door as every reader.
-READ_FILES = {"stages/evaluation_sets.py"}
+#: Helpers of stages for files that a plan names: they go through the same door as every reader and writer.
+READ_FILES = {"stages/evaluation_sets.py", "stages/near_index.py"}
 #: Packages that only one place may import.
 CONFINED = {
     "torch": ("train/",),

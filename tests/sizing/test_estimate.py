@@ -54,10 +54,10 @@ def test_scaling_by_hand(tmp_path: Path) -> None:
     assert hashes.memory_bytes == 300 + 4.5 * 80 / 4 * 99
     assert (pieces.wall_seconds, pieces.mapped_bytes) == (pytest.approx(50.5 + START_SECONDS), 20_000)
     assert pieces.memory_bytes == pytest.approx(300 + 10 * 100 * (100**0.5 - 1))
-    assert finish.core_seconds == pytest.approx(0.5 + 0.1 * 99 + START_SECONDS)
+    assert finish.core_seconds == pytest.approx(0.5 + 0.1 * 24 + START_SECONDS)  # 50 files for 2
     assert told.largest is hashes or told.largest is pieces
     assert told.largest is max((hashes, pieces), key=lambda step: step.memory_bytes or 0)
-    assert told.wall_seconds == pytest.approx(37.5 + 101 / 4 + 50.5 + 10.4 + 4 * START_SECONDS)
+    assert told.wall_seconds == pytest.approx(37.5 + 101 / 4 + 50.5 + 2.9 + 4 * START_SECONDS)
     assert told.money == pytest.approx(2.0 * 8 * told.wall_seconds / 3600)
     assert (told.disk_bytes, told.output_bytes, told.records, told.tokens) == (70_000, 50_100, 1000, 40_000)
     lines = "\n".join(told.lines())

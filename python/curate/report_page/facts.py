@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.io.storage import Place, listing, local_copy, name_below
+from curate.io.storage import Place, for_each, listing, local_copy, name_below
 from curate.schema import LANGUAGE_SCORE
 from curate.summary import Summary
 from curate.summary.contamination import evaluation_of
@@ -16,6 +17,8 @@ from curate.summary.summary import is_share
 
 #: Domains and languages listed; the rest is summed.
 TOP = 30
+#: Tables of counts held at a time.
+_AT_ONCE = 256
 
 
 def facts(folder: Place, steps: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,10 +52,17 @@ def summary_of(folder: Place) -> Summary:
     """What all tables of a run hold, from what was counted when they were written."""
     total = Summary()
     for kind in ("documents", "rejects"):
-        for path in listing(folder / "counts" / kind, "*.parquet"):
-            with local_copy(path) as local:
-                total.merge(pq.read_table(local), folder / kind / path.name)
+        paths = listing(folder / "counts" / kind, "*.parquet")
+        for start in range(0, len(paths), _AT_ONCE):
+            some = paths[start : start + _AT_ONCE]
+            for path, counts in zip(some, for_each(_read, some), strict=True):
+                total.merge(counts, folder / kind / path.name)
     return total
+
+
+def _read(path: Place) -> pa.Table:
+    with local_copy(path) as local:
+        return pq.read_table(local)
 
 
 def _distributions(summary: Summary, limits: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:

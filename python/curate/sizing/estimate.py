@@ -167,15 +167,17 @@ def estimate(
     factor = whole / measured.bytes if measured.bytes else 0.0
     size = plan.read.split_size
     each = max(1, -(-round(mean) // size)) if size else 1
-    costs = (*measured.steps, measured.finish)
-    steps = tuple(_scaled(step, factor, number * each, cores) for step in costs)
+    shards = number * each
+    steps = [_scaled(step, factor, shards, cores) for step in measured.steps]
+    # In the end the counts of every table are added up, however long the tables are.
+    steps.append(_scaled(measured.finish, shards / measured.steps[0].tasks, 1, 1))
     return Estimate(
         measured=measured,
         files=number,
         bytes=whole,
         cores=cores,
         price=price,
-        steps=steps,
+        steps=tuple(steps),
         disk_bytes=measured.disk_bytes + measured.disk_grows * (factor - 1),
         output_bytes=measured.output_bytes + measured.output_grows * (factor - 1),
         records=measured.records * factor,
