@@ -21,6 +21,7 @@ from curate.run.part_times import add_parts, note_part
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
+from curate.schema import MAX_SHARDS
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -158,6 +159,11 @@ def _job(pipeline: Pipeline) -> Job:
     job = Job(plan, plan.read.shards(), Layout(place(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
+    if len(job.files) > MAX_SHARDS:
+        raise PlanError(
+            f"the input is {len(job.files):,} files and splits of files, of which a run takes {MAX_SHARDS:,}",
+            hint="make it several runs, or read longer splits (`split_bytes`)",
+        )
     _refuse_own_input(job)
     return job
 

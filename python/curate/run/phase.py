@@ -29,6 +29,7 @@ from curate.schema import (
     INPUT_IDS,
     LANGUAGE,
     LOSS_MASK,
+    MAX_ROWS,
     PARTITION,
     ROW,
     SHARD,
@@ -180,6 +181,10 @@ def _stored_documents(
 def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     row = 0
     for batch in batches:
+        if row + batch.num_rows > MAX_ROWS:
+            raise CurateError(
+                f"a file gave more than {MAX_ROWS:,} documents", hint="cut it into several files"
+            )
         yield batch.append_column(ROW, pa.array(np.arange(row, row + batch.num_rows)))
         row += batch.num_rows
 
