@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -160,6 +161,10 @@ class ObjectStore:
                 found[entry["Key"].removeprefix(prefix + "/")] = body
         return found
 
+    def forget(self) -> None:
+        """Removes every bucket: what an earlier server of this process held, this one holds too."""
+        urlopen(Request(f"{self.direct}/moto-api/reset", method="POST"), timeout=60).close()
+
     def unfinished_uploads(self) -> int:
         """Multipart uploads that were begun and neither closed nor given up."""
         return len(self.client().list_multipart_uploads(Bucket="bucket").get("Uploads", []))
@@ -192,6 +197,7 @@ def running_store() -> Iterator[ObjectStore]:
     s3fs.S3FileSystem.clear_instance_cache()  # a process keeps its client, and with it the address of an earlier store
     with patch.dict(os.environ, settings):
         store = ObjectStore(endpoint, f"http://{host}:{port}", proxy.faults)  # type: ignore[attr-defined]
+        store.forget()
         store.client().create_bucket(Bucket="bucket")
         try:
             yield store

@@ -28,13 +28,14 @@ MAY_IMPORT = {
     "pipeline": {"stage", "schema", "errors", "io"},
     "io": {"schema", "errors", "stage", "io", "_native", "assets"},
     "report": {"schema", "errors", "io", "budget"},
-    "report_page": {"report", "schema", "io", "stages", "_native"},
+    "summary": {"io", "schema", "_native"},
+    "report_page": {"report", "schema", "io", "stages", "summary"},
     "budget": {"errors"},
     "contamination_report": {"io", "schema", "errors"},
     "train": {"io", "schema", "errors", "train", "tokenizer"},
 }
-#: Helpers of stages that read files which a plan names: through the same door as every reader.
-READ_FILES = {"stages/evaluation_sets.py"}
+#: Helpers of stages for files that a plan names: they go through the same door as every reader and writer.
+READ_FILES = {"stages/evaluation_sets.py", "stages/near_index.py"}
 #: Packages that only one place may import.
 CONFINED = {
     "torch": ("train/",),

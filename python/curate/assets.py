@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import urllib.request
@@ -18,6 +19,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from curate.errors import CurateError
+from curate.io.atomic import replacing
+from curate.io.patterns import info_of
+from curate.io.reader import stamp_of
+from curate.io.storage import Remote, local_copy, open_system
 
 _CHUNK_BYTES = 1 << 20
 
@@ -79,10 +84,10 @@ def cache_dir() -> Path:
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
-    """The local file of an asset; a path to an existing file stands for itself.
+    """The local file of an asset; a path to an existing file stands for itself, a URL for a copy of what is there.
 
     Args:
-        name: a name in `ASSETS`, or the path of a file of your own.
+        name: a name in `ASSETS`, or the path or URL of a file of your own.
 
     Raises:
         CurateError: no such asset, it is nowhere on this machine, or its content is not the pinned one.
@@ -91,7 +96,7 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     """
     asset = ASSETS.get(os.fspath(name))
     if asset is None:
-        return _explicit(Path(name))
+        return local_file(name) if "://" in os.fspath(name) else _explicit(Path(name))
     cached = cache_dir() / asset.file_name
     for candidate in (cached, _packaged(asset)):
         if candidate is not None and candidate.is_file():
@@ -107,6 +112,31 @@ def resolve(name: str | os.PathLike[str]) -> Path:
         + ")",
         hint=f"curate.assets.download({asset.name!r}) fetches it from {asset.url}",
     )
+
+
+def local_file(name: str | os.PathLike[str]) -> Path:
+    """The file of a path, or a copy of what stands at a URL now: fetched once for each version of it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageError: it cannot be fetched.
+
+    """
+    url = os.fspath(name)
+    if "://" not in url:
+        if not Path(url).is_file():
+            raise FileNotFoundError(f"no file at {url}")
+        return Path(url)
+    system, path = open_system(url)
+    info = info_of(system, path, url)
+    if info is None:
+        raise FileNotFoundError(f"no file at {url}")
+    version = hashlib.sha256(f"{url}\n{stamp_of(info)}".encode()).hexdigest()
+    target = cache_dir() / "files" / version / Path(path).name
+    if not target.is_file():
+        with local_copy(Remote(url)) as copy, replacing(target) as temporary:
+            shutil.copyfile(copy, temporary)
+    return target
 
 
 def download(name: str) -> Path:

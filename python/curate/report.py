@@ -143,7 +143,7 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
 
 
 def step_times(path: Place) -> dict[str, float]:
-    """Step -> seconds by the clock, over all starts of a run; steps done in parts are not there."""
+    """Step -> seconds by the clock, over all starts of a run."""
     try:
         return dict(json.loads(path.read_bytes())["step_seconds"])
     except (FileNotFoundError, ValueError, KeyError):

@@ -95,6 +95,9 @@ SHARD = "shard"  # int32; EVERY_SHARD addresses all of them
 ROW = "row"  # int64
 PARTITION = "partition"  # int32, the key partition a spilled row goes to
 EVERY_SHARD = -1
+#: What such a name has room for: barriers keep a shard and a row in 63 bits, and spill the row in 32.
+MAX_SHARDS = 1 << 22
+MAX_ROWS = 1 << 32
 
 
 def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -> pa.LargeStringArray:

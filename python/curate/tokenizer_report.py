@@ -58,7 +58,7 @@ class TokenizerReport:
     name: str
     vocab_size: int
     languages: tuple[LanguageReport, ...]
-    never_used: int
+    never_used: tuple[int, ...]
     unreachable: tuple[int, ...]
     not_text: int
     longest: int
@@ -110,7 +110,7 @@ def report(name: str, tokenizer: Tokenizer, texts: Mapping[str, Any]) -> Tokeniz
         name=name,
         vocab_size=tokenizer.vocab_size,
         languages=tuple(languages),
-        never_used=int((used[ordinary] == 0).sum()),
+        never_used=tuple(number for number in ordinary if used[number] == 0),
         unreachable=tuple(unreachable),
         not_text=sum(token is not None and not _is_text(token) for token in tokens),
         longest=max(len(token or b"") for token in tokens),
@@ -218,7 +218,7 @@ def table(reports: Sequence[TokenizerReport]) -> str:
         (
             one.name,
             one.vocab_size,
-            one.never_used,
+            len(one.never_used),
             len(one.unreachable),
             one.not_text,
             one.longest,

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 import curate as cu
-from curate.errors import CurateError, StorageError
+from curate.assets import resolve
+from curate.errors import CurateError, PlanError, StorageError
 from curate.io import retries
 from curate.io.atomic import replacing, sha256_of, write_bytes, write_json
 from curate.io.documents import ParquetSink, read_parquet_batches
@@ -21,6 +22,7 @@ from curate.io.reader import InputFile, chunks, list_files
 from curate.io.scratch import scratch_file
 from curate.io.spill import DamagedSpillError, gather, has_spill, read_spill, write_spill
 from curate.io.storage import BLOCK_BYTES, Remote, listing, local_copy, place, remove_tree, size_of
+from curate.run.layout import Layout
 from curate.run.verify import verify
 from tests.laws.test_engine import pipeline, tree
 from tests.laws.toy import write_lines
@@ -88,6 +90,20 @@ def test_an_object_appears_whole_or_not_at_all(store: ObjectStore) -> None:
     assert size_of(path) is None
     assert not Path(str(raised.value)).exists()
     assert store.unfinished_uploads() == 0
+
+
+def test_numbers_in_names_are_sorted_by_value(store: ObjectStore, tmp_path: Path) -> None:
+    numbers = [0, 9, 10, 99_998, 99_999, 100_000, 100_001, 1_000_000]
+    for root in (tmp_path / "many", place("s3://bucket/many")):
+        layout = Layout(root)
+        expected = [layout.ledger(phase, shard) for phase in (1, 2, 10) for shard in numbers]
+        for path in reversed(expected):
+            write_bytes(path, b"1")
+        assert listing(layout.ledgers, "phase-*.json") == expected
+        folders = [root / name / "x" for name in ("a", "a-b", "a.b", "ab", "b1")]
+        for path in folders:
+            write_bytes(path, b"1")
+        assert listing(root, "*/x") == folders  # as paths are compared, part by part
 
 
 def test_objects_are_listed_as_files_are(store: ObjectStore, tmp_path: Path) -> None:
@@ -319,3 +335,44 @@ def test_places() -> None:
     assert place("a/b") == Path("a/b")
     assert place("s3://bucket/a/") == Remote("s3://bucket/a") == place(Remote("s3://bucket/a"))
     assert InputFile("s3://bucket/a/x.gz", 1, "").name == "x.gz"
+
+
+def test_lists_models_and_indexes_may_be_objects(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURATE_CACHE", str(tmp_path / "cache"))
+    model = resolve("lid.176")
+    for name, content in (
+        ("urls.txt", b"https://a.example/\n"),
+        ("words.txt", b"rude\n"),
+        ("lid.ftz", model.read_bytes()),
+    ):
+        write_bytes(place(f"s3://bucket/given/{name}"), content)
+    store.faults.share, store.faults.seed = 0.2, 7
+    batch = pa.record_batch(
+        {
+            "id": ["1", "2", "3"],
+            "url": ["https://a.example/", "https://b.example/", None],
+            "text": pa.array(
+                ["one two three four", "a rude word", "Der Hund schläft im Garten"], pa.large_string()
+            ),
+        }
+    )
+    opted = cu.OptOut(robots=False, tdm=False, urls="s3://bucket/given/urls.txt")
+    assert opted(batch).reason.to_pylist() == ["opted_out", None, None]
+    rude = cu.WordList("s3://bucket/given/words.txt")
+    before = rude.identity()
+    assert rude(batch).batch["listed_words"].to_pylist() == [0, 1, 0]
+    write_bytes(place("s3://bucket/given/words.txt"), b"rude\nfour\n")
+    assert rude(batch).batch["listed_words"].to_pylist() == [1, 1, 0]
+    assert rude.identity() != before
+    language = cu.Language(model="s3://bucket/given/lid.ftz", min_score=0.0)
+    assert language.identity()["model_sha256"] == sha256_of(model)
+    assert language(batch).batch["language"].to_pylist()[2] == "de"
+    barrier = cu.NearDedup(index="s3://bucket/given/index.arrow")
+    assert cu.write_near_index("s3://bucket/given/index.arrow", [batch], barrier) == 3
+    local = tmp_path / "index.arrow"
+    cu.write_near_index(str(local), [batch], barrier)
+    assert barrier.identity()["index"] == sha256_of(local)
+    with pytest.raises(PlanError, match=r"none\.txt` is missing"):
+        cu.OptOut(urls="s3://bucket/given/none.txt")

@@ -13,13 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate as cu
-from curate.errors import OutputError, PlanError
+from curate.errors import CurateError, OutputError, PlanError
 from curate.io.documents import read_documents, read_rejects
 from curate.report import Ledger
-from curate.run import driver
+from curate.run import driver, phase
 from curate.run.job import Job
+from curate.run.layout import Layout
 from curate.run.remove import remove
 from curate.run.steps import Step
+from curate.run.suspects import Attempt
 from curate.run.verify import verify
 from tests.laws.toy import CountWords, Distinct, KillOnce, ReadLines, Slow, no_shouting, write_lines
 
@@ -169,6 +171,14 @@ def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(source: Pat
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
+def test_what_a_killed_writer_left_is_removed(source: Path, reference: Path, tmp_path: Path) -> None:
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    (tmp_path / "out" / "ledger" / "phase-2-00001.json").unlink()
+    (tmp_path / "out" / "documents" / ".00001.parquet.0123456789ab.tmp").write_bytes(b"PAR1")
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    assert tree(tmp_path / "out") == tree(reference)
+
+
 @pytest.mark.parametrize("victim", ["documents/00000.parquet", "rejects/phase-1-00001.parquet"])
 def test_verify_finds_a_flipped_byte(source: Path, tmp_path: Path, victim: str) -> None:
     cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
@@ -232,6 +242,23 @@ def test_a_run_without_input_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="names no input file"):
         cu.run(pipeline(tmp_path / "lines", tmp_path / "out"), cu.Local(1))
     assert not (tmp_path / "out").exists()
+
+
+def test_more_shards_or_rows_than_can_be_named_are_refused(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "MAX_SHARDS", 1)
+    with pytest.raises(PlanError, match=r"of which a run takes 1"):
+        cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    monkeypatch.undo()
+    monkeypatch.setattr(phase, "MAX_ROWS", 2)
+    job = Job(
+        pipeline(source, tmp_path / "out").plan(),
+        ReadLines(str(source), 7).shards(),
+        Layout(tmp_path / "out"),
+    )
+    with pytest.raises(CurateError, match=r"more than 2 documents"):
+        phase.run_shard(job, 1, 0, Attempt())
 
 
 @pytest.mark.parametrize("late_first", [False, True])

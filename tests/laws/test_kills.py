@@ -22,17 +22,22 @@ def run(source: Path, output: Path) -> None:
     cu.run(pipeline(source, output, batch_rows=5, extra=[Slow(0.03)]), cu.Local(2))
 
 
-def processes_of(driver: int) -> list[int]:
-    """The driver, and the workers and their starter below it."""
+def descendants(process: int) -> list[int]:
+    """The process and all below it, parents before children."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             text = stat.read_text(errors="replace")
             parents[int(stat.parent.name)] = int(text[text.rindex(")") + 1 :].split()[1])
-    found = [driver]
-    for process in found:
-        found += [child for child, parent in parents.items() if parent == process]
-    return [process for process in found if process == driver or "forkserver" in command_of(process)]
+    found = [process]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+
+def processes_of(driver: int) -> list[int]:
+    """The driver, and the workers and their starter below it."""
+    return [one for one in descendants(driver) if one == driver or "forkserver" in command_of(one)]
 
 
 def command_of(process: int) -> str:

@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,11 @@ class DieReading(ReadLines):
         yield from super().read(file)
 
 
+@cu.per_document("keep", reasons={"dropped": "not what the environment names"})
+def keep(text: str) -> str | None:
+    return None if os.environ.get("CURATE_TEST_KEEPS", "") in text else "dropped"
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     write_lines(tmp_path / "lines", shards=2, lines=10)
@@ -135,6 +142,48 @@ def test_a_worker_that_dies_before_it_is_given_a_task_costs_nothing(
     cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
     assert dead
     assert verify(tmp_path / "out") == []
+
+
+def test_the_starter_of_workers_killed_while_it_is_asked_costs_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+
+    def start(pool: local._Pool) -> None:
+        forkserver.ensure_running()
+        server = forkserver._forkserver._forkserver_pid
+        if len(killed) < 3:
+            killed.append(server)
+            os.kill(server, signal.SIGSTOP)  # so that it is asked before it is dead
+            threading.Timer(0.2, os.kill, (server, signal.SIGKILL)).start()
+        begin(pool)
+
+    begin = local._Pool._start
+    monkeypatch.setattr(local._Pool, "_start", start)
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(2))
+    assert len(set(killed)) == 3
+    assert verify(tmp_path / "out") == []
+
+
+def test_a_starter_that_is_killed_again_and_again_stops_the_run(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(local, "_START_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(forkserver, "connect_to_new_process", refuse)
+    with pytest.raises(CurateError, match="cannot start a worker process: ConnectionRefusedError"):
+        cu.run(pipeline(source, tmp_path / "out"), cu.Local(2))
+
+
+def test_workers_have_the_environment_of_the_moment(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for word in ("told", "own"):
+        monkeypatch.setenv("CURATE_TEST_KEEPS", word)
+        cu.run(pipeline(source, tmp_path / word, extra=[keep]), cu.Local(1))
+        assert {word in text for text in kept(tmp_path / word)} == {True}
 
 
 def test_a_broken_pipe_in_a_stage_is_not_taken_for_a_closed_terminal(source: Path, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,51 +15,27 @@ from curate.errors import CurateError
 from curate.run.verify import verify
 from tests.laws.test_engine import pipeline, tree
 from tests.laws.toy import Slow, write_lines
+from tests.ray_cluster import Nodes, running_cluster
 from tests.run.test_local import BreakPipe, Poisoned, kept, poison
 
 pytest.importorskip("ray", reason="ray is not installed")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
 
-STORE_BYTES = 80 << 20
-
-
-class Nodes:
-    """A cluster of processes on this machine; the head takes no tasks, so that any node may die."""
-
-    def __init__(self, nodes: int) -> None:
-        import ray
-        from ray.cluster_utils import Cluster
-
-        self.ray = ray
-        head = {"num_cpus": 0, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-        self.cluster = Cluster(initialize_head=True, head_node_args=head)
-        self.nodes: list[Any] = []
-        for _ in range(nodes):
-            self.add()
-        ray.init(address=self.cluster.address, log_to_driver=False, logging_level="ERROR")
-
-    def add(self) -> None:
-        self.nodes.append(self.cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES))
-
-    def kill(self, index: int = 0) -> None:
-        self.cluster.remove_node(self.nodes.pop(index), allow_graceful=False)
-
-    def stop(self) -> None:
-        self.ray.shutdown()
-        self.cluster.shutdown()
-
 
 @pytest.fixture
 def start() -> Iterator[Callable[[int], Nodes]]:
-    started: list[Nodes] = []
+    """Starts a cluster and connects this process to it."""
+    import ray
 
-    def begin(nodes: int) -> Nodes:
-        started.append(Nodes(nodes))
-        return started[-1]
+    with ExitStack() as stack:
 
-    yield begin
-    for cluster in started:
-        cluster.stop()
+        def begin(nodes: int) -> Nodes:
+            cluster = stack.enter_context(running_cluster(nodes))
+            ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+            stack.callback(ray.shutdown)
+            return cluster
+
+        yield begin
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,12 @@ import pytest
 
 import curate as cu
 from curate.errors import CurateError, OutputError
+from curate.report import step_times
 from curate.run.driver import run_part, step_names
-from curate.run.steps import part_of
+from curate.run.job import Job
+from curate.run.layout import Layout
+from curate.run.part_times import add_parts, note_part
+from curate.run.steps import part_of, steps
 from curate.run.verify import verify
 from tests.laws.test_engine import pipeline, tree
 from tests.laws.toy import write_lines
@@ -43,8 +47,22 @@ def test_parts_of_steps_make_the_same_run(source: Path, tmp_path: Path) -> None:
     report = cu.run(recipe, cu.Local(1))
     assert report.exit_code == 1  # the damaged lines
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    in_parts, at_once = (step_times(tmp_path / run / "ledger" / "steps.json") for run in ("out", "whole"))
+    assert list(in_parts) == list(at_once)
+    assert not list((tmp_path / "out" / "ledger").glob("part-*"))
     run_part(recipe, "phase-1", 0, 1, cu.Local(1))  # all is done: nothing happens
     assert verify(tmp_path / "out") == []
+
+
+def test_a_step_lasts_from_its_first_part_to_its_last(source: Path, tmp_path: Path) -> None:
+    job = Job(
+        pipeline(source, tmp_path).plan(), pipeline(source, tmp_path).plan().read.shards(), Layout(tmp_path)
+    )
+    for part, (began, ended) in enumerate([(1000.5, 1004.0), (1002.0, 1007.0)]):
+        note_part(job.layout, "phase-1", part, began, ended)
+    note_part(job.layout, "phase-1-by_hash-reduce", 0, 2000.0, 2001.0)
+    add_parts(job.layout, steps(job))
+    assert step_times(job.layout.step_times) == {"phase-1": 6.5, "phase-1-by_hash-reduce": 1.0}
 
 
 def test_jobs_side_by_side_from_the_command_line(source: Path, tmp_path: Path) -> None:

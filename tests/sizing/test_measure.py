@@ -62,12 +62,12 @@ def write(folder: Path, count: int, rows: int) -> None:
 
 
 def test_what_is_measured_is_a_run(tmp_path: Path) -> None:
-    write(tmp_path, 3, 400)
+    write(tmp_path, 3, 4000)
     recipe = pipeline(tmp_path)
     measured = measure(recipe, recipe.read.files())
     assert measured.files == 3
     assert measured.bytes == sum(path.stat().st_size for path in tmp_path.glob("*.jsonl"))
-    assert (measured.records, measured.kept) == (3 * 402, 3 * 400 + 1)
+    assert (measured.records, measured.kept) == (3 * 4002, 3 * 4000 + 1)
     assert measured.tokens > measured.kept * 5
     assert [(step.name, step.tasks) for step in measured.steps] == [
         ("phase 1", 3),

@@ -14,9 +14,12 @@ Document = dict[str, object]
 
 
 def run_barrier(
-    barrier: Barrier, shards: Sequence[pa.Table], batch_rows: int = 7
+    barrier: Barrier, shards: Sequence[pa.Table], batch_rows: int = 7, first: int = 0
 ) -> tuple[list[Outcome], pa.Table]:
-    """What a runner does, in memory: the outcome of each shard as one batch, and the verdicts on the first."""
+    """What a runner does, in memory: the outcome of each shard as one batch, and the verdicts on the first.
+
+    `first` is the number of the first shard.
+    """
 
     def batches(shard: int, columns: frozenset[str] | None) -> Iterator[pa.RecordBatch]:
         table = shards[shard]
@@ -30,11 +33,11 @@ def run_barrier(
         spilled: dict[int, list[pa.Table]] = {}
         for shard in range(len(shards)):
             seen = batches(shard, stage.reads if number else None)
-            for sent_rows in stage.map(seen if stage.reads else iter(()), shard, inboxes[shard]):
+            for sent_rows in stage.map(seen if stage.reads else iter(()), first + shard, inboxes[shard]):
                 table = sent_rows
                 assert table.schema.field(PARTITION).type == pa.int32()
                 if stage.names_shard:
-                    table = table.append_column(SHARD, pa.array([shard] * table.num_rows, pa.int32()))
+                    table = table.append_column(SHARD, pa.array([first + shard] * table.num_rows, pa.int32()))
                 for partition in pc.unique(table[PARTITION]).to_pylist():
                     assert 0 <= partition < stage.partitions
                     spilled.setdefault(partition, []).append(
@@ -47,7 +50,7 @@ def run_barrier(
             assert sent[-1].schema.field(SHARD).type == pa.int32()
         everything = pa.concat_tables(sent)
         inboxes = [
-            everything.filter(pc.is_in(everything[SHARD], pa.array([shard, EVERY_SHARD], pa.int32())))
+            everything.filter(pc.is_in(everything[SHARD], pa.array([first + shard, EVERY_SHARD], pa.int32())))
             for shard in range(len(shards))
         ]
         inboxes = [inbox if inbox.num_rows else pa.table({}) for inbox in inboxes]
@@ -66,12 +69,14 @@ def table(documents: Sequence[Document]) -> pa.Table:
     return pa.table({n: pa.array([d.get(n) for d in documents], t) for n, t in names.items()})
 
 
-def decide(barrier: Barrier, documents: Sequence[Document], cuts: Sequence[int] = ()) -> dict[str, Document]:
+def decide(
+    barrier: Barrier, documents: Sequence[Document], cuts: Sequence[int] = (), first: int = 0
+) -> dict[str, Document]:
     """id → reason, duplicate_of, similarity, duplicates, with the documents cut into shards."""
     edges = [0, *sorted(cuts), len(documents)]
     shards = [table(documents[a:b]) for a, b in itertools.pairwise(edges)]
     found = {}
-    for outcome in run_barrier(barrier, shards)[0]:
+    for outcome in run_barrier(barrier, shards, first=first)[0]:
         reasons = outcome.reason.to_pylist()
         evidence = {name: column.to_pylist() for name, column in outcome.evidence.items()}
         for row, document in enumerate(outcome.batch.to_pylist()):

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import CurateError, PlanError
-from curate.schema import ROW
+from curate.schema import MAX_SHARDS, ROW
 from curate.stages.exact_dedup import ExactDedup
-from curate.stages.near_dedup import NearDedup, minhash_signatures
-from tests.stages.barriers import Document, decide, removed, table, variants
+from curate.stages.near_dedup import NearDedup, minhash_signatures, write_near_index
+from curate.stages.segment_dedup import SegmentDedup
+from curate.stages.substring_dedup import SubstringDedup
+from tests.stages.barriers import Document, decide, removed, run_barrier, table, variants
 
 
 def words(text: str) -> list[str]:
@@ -269,3 +271,25 @@ def brute_force_real(documents: Sequence[Document], threshold: float) -> dict[st
         else:
             survivors.append(d["id"])
     return gone
+
+
+def test_the_last_shards_that_a_run_may_have_are_decided_like_the_first(tmp_path: Path) -> None:
+    """Beyond them a document of the run would be taken for one of an earlier run, and stay."""
+    documents = variants(3, families=8, copies=4)
+    index = str(tmp_path / "index")
+    write_near_index(index, table(variants(4, families=2, copies=1)).to_batches(), NearDedup())
+    cuts = [5, 9, 20]
+    last = MAX_SHARDS - len(cuts) - 1
+    for barrier in (ExactDedup(), NearDedup(), NearDedup(index=index), NearDedup(verify=False)):
+        found = decide(barrier, documents, cuts)
+        assert decide(barrier, documents, cuts, first=last) == found
+        assert removed(found) or isinstance(barrier, ExactDedup)
+    pieces = "\n".join(f"line {number} of a text that comes again and again" for number in range(40))
+    shards = [table([{"id": str(n), "text": f"{n} begins\n{pieces}\n{n} ends"}]) for n in range(3)]
+    for cutting in (SegmentDedup("line"), SubstringDedup()):
+        texts = [
+            [outcome.batch["text"].to_pylist() for outcome in run_barrier(cutting, shards, first=first)[0]]
+            for first in (0, MAX_SHARDS - 3)
+        ]
+        assert texts[0] == texts[1]
+        assert len(texts[0][2][0]) < 200

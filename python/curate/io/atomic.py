@@ -29,8 +29,18 @@ def set_writer(name: str) -> None:
 
 
 def temporary_name(name: str) -> str:
-    """What a file is called while it is written: fixed, so that the next run overwrites what a kill left behind."""
+    """What a file is called while it is written: fixed, so that the next run overwrites what a kill left behind.
+
+    What is left under a name of a writer's own, the end of the run removes (`remove_leftovers`).
+    """
     return f".{name}{_writer}.tmp"
+
+
+def remove_leftovers(folder: Place) -> None:
+    """Removes what killed writers with names of their own had begun below; a store has no temporary names."""
+    if isinstance(folder, Path):
+        for path in folder.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

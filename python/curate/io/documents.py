@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,6 +77,10 @@ class ParquetSink:
     def receipt(self) -> dict[str, int | str]:
         """Rows, bytes and SHA-256 of the finished file."""
         return self._receipt
+
+    def receipts(self) -> dict[Place, dict[str, Any]]:
+        """The same for every file that was written."""
+        return {self.path: self._receipt}
 
 
 def read_parquet_batches(

@@ -204,7 +204,7 @@ def list_files(url: str) -> list[InputFile]:
     else:
         infos = [info]
     return [
-        InputFile(_full_path(system, url, info["name"]), info.get("size"), _stamp(info)) for info in infos
+        InputFile(_full_path(system, url, info["name"]), info.get("size"), stamp_of(info)) for info in infos
     ]
 
 
@@ -218,7 +218,8 @@ def _full_path(system: Any, url: str, path: str) -> str:
     return str(system.unstrip_protocol(path)) if urlsplit(url).scheme and "://" in url else str(path)
 
 
-def _stamp(info: Mapping[str, Any]) -> str:
+def stamp_of(info: Mapping[str, Any]) -> str:
+    """What changes when a file does, from what its file system tells of it."""
     for key in (
         "ETag",
         "etag",

@@ -9,6 +9,7 @@ checked for its length, and against the ledger's digest where one is known. What
 
 import hashlib
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ _COPIES = 3
 #: Requests of one process at a time, where each waits for little.
 _AT_ONCE = 16
 T = TypeVar("T")
+_NUMBER = re.compile(r"([0-9]+)")
 _S3 = {"s3", "s3a"}
 _EXTRAS = {"s3": "pip install 'curate[s3]'", "s3a": "pip install 'curate[s3]'"}
 
@@ -329,9 +331,16 @@ class Ranges:
 
 
 def listing(folder: Place, pattern: str) -> list[Place]:
-    """The files below that match, sorted; none if there is no such folder."""
-    found: list[Any] = [*folder.glob(pattern)]
-    return sorted(found)
+    """The files below that match, sorted, numbers in names by value; none if there is no such folder."""
+    return sorted(folder.glob(pattern), key=_in_order)
+
+
+def _in_order(path: Place) -> tuple[list[str | int], str]:
+    """A shard's number has more than five digits when there are more shards than those can count."""
+    name = str(path)
+    pieces: list[str | int] = [*_NUMBER.split(name.replace("/", "\0"))]  # part by part, as paths are compared
+    pieces[1::2] = map(int, pieces[1::2])
+    return pieces, name
 
 
 def name_below(folder: Place, path: Place) -> str:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from curate.errors import CurateError, OutputError, PlanError
-from curate.io.atomic import temporary_name, write_bytes, write_json
+from curate.io.atomic import remove_leftovers, temporary_name, write_bytes, write_json
 from curate.io.spill import DamagedSpillError
 from curate.io.storage import Place, holds, listing, place, remove_tree, size_of
 from curate.pipeline import Pipeline, differences
@@ -17,9 +17,11 @@ from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Local, OnProgress
+from curate.run.part_times import add_parts, note_part
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
+from curate.schema import MAX_SHARDS
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -91,7 +93,7 @@ def run(
     while True:
         try:
             for step in steps(job):
-                _run_step(job, step, executor, watcher, step.tasks)
+                _run_whole_step(job, step, executor, watcher)
             return _finish(job)
         except DamagedSpillError as damaged:
             _discard_damaged(damaged.path, rebuilt, watcher)
@@ -138,7 +140,13 @@ def run_part(
     chosen = step_named(job, step)
     if step == SPLITS and part:  # later splits wait for the earlier ones of their file
         return
-    _run_step(job, chosen, executor or Local(), watcher or Silent(), part_of(chosen.tasks, part, parts))
+    executor, watcher = executor or Local(), watcher or Silent()
+    if parts == 1:
+        _run_whole_step(job, chosen, executor, watcher)
+        return
+    began = time()
+    if _run_step(job, chosen, executor, watcher, part_of(chosen.tasks, part, parts)):
+        note_part(job.layout, step, part, began, time())
 
 
 def step_names(pipeline: Pipeline) -> list[str]:
@@ -151,6 +159,11 @@ def _job(pipeline: Pipeline) -> Job:
     job = Job(plan, plan.read.shards(), Layout(place(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")
+    if len(job.files) > MAX_SHARDS:
+        raise PlanError(
+            f"the input is {len(job.files):,} files and splits of files, of which a run takes {MAX_SHARDS:,}",
+            hint="make it several runs, or read longer splits (`split_bytes`)",
+        )
     _refuse_own_input(job)
     return job
 
@@ -265,25 +278,32 @@ def _discard_stale(job: Job) -> None:
             keep.update(layout.root / name for name in ledger.outputs)
         else:
             path.unlink()
-    for folder in ("documents", "rejects", "tokens"):
+    for folder in ("documents", "rejects", "counts", "tokens"):
         for path in listing(layout.root / folder, "**/*"):
             if path.is_file() and path not in keep:
                 path.unlink()
     remove_tree(layout.root / "tokenizer")
 
 
-def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> None:
+def _run_whole_step(job: Job, step: Step, executor: Executor, watcher: Watcher) -> None:
+    started = perf_counter()
+    if _run_step(job, step, executor, watcher, step.tasks):
+        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
+
+
+def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> bool:
+    """Whether there was anything to do."""
     if step.name == SPLITS:
+        found = False
         while todo := tasks_left(job, step):
+            found = True
             with _told(watcher, step.title, 0, len(todo)):
                 executor.execute(job, todo, watcher.advance)
-        return
+        return found
     todo = undone(job, part)
-    started = perf_counter()
     with _told(watcher, step.title, len(part) - len(todo), len(part)):
         executor.execute(job, todo, watcher.advance)
-    if todo and len(part) == len(step.tasks):  # parts of a step run side by side: no clock fits them
-        add_step_time(job.layout.step_times, step.name, perf_counter() - started)
+    return bool(todo)
 
 
 @contextmanager
@@ -325,13 +345,15 @@ def _ledgers(job: Job) -> list[Ledger]:
 
 
 def _finish(job: Job) -> Report:
-    """Artifacts, token indexes, the report and the manifest; then the work folder goes."""
+    """Artifacts, token indexes, the report and the manifest; what kills left and the work folder go."""
     layout = job.layout
     for phase in job.plan.phases:
         for step in phase.steps:
             verdicts = read_verdicts(job, phase.number - 1, 0) if step is phase.entry else pa.table({})
             for name, data in step.artifacts(verdicts).items():
                 write_bytes(layout.root / name, data)
+    remove_leftovers(layout.root)
+    add_parts(layout, steps(job))
     ledgers = _ledgers(job)
     write_results(job, ledgers)
     finish_removal(layout)

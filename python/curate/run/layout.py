@@ -31,6 +31,10 @@ class Layout:
         """Seconds by the clock of each step."""
         return self.root / STEP_TIMES
 
+    def part_times(self, step: str, part: int) -> Place:
+        """When one part of a step began and ended; removed when the run is done."""
+        return self.ledgers / f"part-{part:05d}-{step}.json"
+
     @property
     def work(self) -> Place:
         """Spills and documents between phases; removed when the run is done."""
@@ -44,6 +48,10 @@ class Layout:
     def rejects(self, phase: int, shard: int) -> Place:
         """Rows rejected in a phase."""
         return self.root / "rejects" / f"phase-{phase}-{shard:05d}.parquet"
+
+    def counts(self, table: Place) -> Place:
+        """What the columns of a table below `documents` or `rejects` hold, for the report."""
+        return self.root / "counts" / self.relative(table)
 
     def ids(self, shard: int) -> Place:
         """Hashes of the ids that a split of an input file holds."""

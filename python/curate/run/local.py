@@ -38,6 +38,8 @@ class OnProgress(Protocol):
 
 #: How often the driver looks at the memory of its workers.
 _LOOK_SECONDS = 0.5
+#: How often a process is tried to be started, and the pause after each failure.
+_START_ATTEMPTS, _START_PAUSE_SECONDS = 100, 0.05
 
 
 @dataclass(frozen=True)
@@ -246,10 +248,28 @@ class _Pool:
 
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, self._first), daemon=False)
-        process.start()
-        theirs.close()
-        self._workers[ours] = _Worker(process)
+        try:
+            self._workers[ours] = _Worker(self._process(theirs))
+        finally:
+            theirs.close()
+
+    def _process(self, connection: Connection) -> BaseProcess:
+        """A new process; where what forks them was killed, a new one of that will be there in a moment."""
+        for _ in range(_START_ATTEMPTS):
+            # What forks it may be older than a change of our environment, such as credentials.
+            told = (connection, self._first, dict(os.environ))
+            process = self._context.Process(target=_work, args=told, daemon=False)
+            try:
+                process.start()
+            except (EOFError, ConnectionError) as error:
+                failure = error
+                time.sleep(_START_PAUSE_SECONDS)
+            else:
+                return process
+        raise CurateError(
+            f"cannot start a worker process: {failure!r}",
+            hint="something kills what starts them, as the system does when memory runs out",
+        ) from failure
 
     def _bury(self, connection: Connection) -> Task | None:
         """The task that a dead worker had; None if it was idle."""
@@ -273,9 +293,11 @@ class _Pool:
             worker.process.join()
 
 
-def _work(connection: Connection, start: Start) -> None:
+def _work(connection: Connection, start: Start, environment: dict[str, str]) -> None:
     """The loop of a worker process."""
     _die_with_parent()
+    os.environ.clear()
+    os.environ.update(environment)
     set_writer(start.writer)
     try:
         if start.recipe is not None:

@@ -29,6 +29,7 @@ from curate.schema import (
     INPUT_IDS,
     LANGUAGE,
     LOSS_MASK,
+    MAX_ROWS,
     PARTITION,
     ROW,
     SHARD,
@@ -36,6 +37,7 @@ from curate.schema import (
     URL,
 )
 from curate.stage import set_column
+from curate.summary import SummarizedTable
 
 SPLITS = ("train", "valid")
 #: Dataset of the rows without a language: ISO 639 for "undetermined".
@@ -63,16 +65,21 @@ def run_shard(job: Job, number: int, shard: int, attempt: Attempt) -> Ledger:
 
     columns = reject_schema(phase.reject_schema, keep_text=plan.write.reject_text)
     with ExitStack() as stack:
-        sinks = [stack.enter_context(ParquetSink(layout.rejects(number, shard), columns))]
-        rejects = RejectSink(sinks[0])
+        path = layout.rejects(number, shard)
+        table: ParquetSink = SummarizedTable(path, layout.counts(path), columns, kept=False)
+        sinks = [stack.enter_context(table)]
+        rejects = RejectSink(table)
         kept = _kept(job, number, shard, ledger, rejects, attempt)
         if number <= plan.documents_phase:
             final = number == plan.documents_phase
             schema = _document_schema(phase.schema, phase.stale if final else frozenset())
             path = layout.documents(number, shard, final=final)
-            documents = ParquetSink(path, schema, durable=final)
-            sinks.append(stack.enter_context(documents))
-            kept = _writing(kept, documents)
+            if final:
+                table = SummarizedTable(path, layout.counts(path), schema, kept=True)
+            else:
+                table = ParquetSink(path, schema, durable=False)
+            sinks.append(stack.enter_context(table))
+            kept = _writing(kept, table)
         if number == len(plan.phases) and plan.write.tokens:
             _write_tokens(job, shard, kept, ledger)
         elif phase.exit is not None:
@@ -83,7 +90,7 @@ def run_shard(job: Job, number: int, shard: int, attempt: Attempt) -> Ledger:
         for _ in kept:
             pass
     for sink in sinks:
-        ledger.outputs[layout.relative(sink.path)] = sink.receipt()
+        ledger.outputs |= {layout.relative(path): told for path, told in sink.receipts().items()}
     if killed := sum(count.rejected.get(KILLED_WORKER, 0) for count in counts.values()):
         ledger.quarantined[KILLED_WORKER] = killed
     ledger.rows_in = counts[names[0]].rows_in
@@ -174,6 +181,10 @@ def _stored_documents(
 def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     row = 0
     for batch in batches:
+        if row + batch.num_rows > MAX_ROWS:
+            raise CurateError(
+                f"a file gave more than {MAX_ROWS:,} documents", hint="cut it into several files"
+            )
         yield batch.append_column(ROW, pa.array(np.arange(row, row + batch.num_rows)))
         row += batch.num_rows
 

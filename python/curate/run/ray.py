@@ -15,11 +15,9 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from curate.errors import CurateError
-from curate.io.storage import Place
 from curate.run.job import Job, Task
 from curate.run.local import OnProgress, Start, supervise
 
@@ -75,8 +73,6 @@ class Ray:
             cluster.run(tasks, on_progress)
         finally:
             cluster.stop()
-            if cluster.losses:
-                _remove_leftovers(job.layout.root)
 
     def _connected(self) -> Any:
         """The package, connected; a connection that is there is used."""
@@ -121,7 +117,7 @@ class _Cluster:
         self._do = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(_do)
         self._hang_seconds = hang_seconds
         self._running: dict[Any, Task] = {}
-        self.losses: Counter[Task] = Counter()
+        self._losses: Counter[Task] = Counter()
 
     def run(self, tasks: Sequence[Task], on_progress: OnProgress) -> None:
         waiting = deque(tasks)
@@ -168,8 +164,8 @@ class _Cluster:
             lost.OutOfMemoryError,
             lost.LocalRayletDiedError,
         ) as error:
-            self.losses[task] += 1
-            if self.losses[task] >= MAX_LOSSES:
+            self._losses[task] += 1
+            if self._losses[task] >= MAX_LOSSES:
                 raise CurateError(
                     f"{task} lost its node {MAX_LOSSES} times: {error}",
                     hint="check the nodes with `ray status`",
@@ -212,10 +208,3 @@ def _no_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-def _remove_leftovers(root: Place) -> None:
-    """Removes what lost nodes had begun to write; in an object store there are no temporary names."""
-    if isinstance(root, Path):
-        for path in root.rglob(".*.tmp"):
-            path.unlink(missing_ok=True)

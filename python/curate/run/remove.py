@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.io.atomic import write_json
-from curate.io.documents import ParquetSink
 from curate.io.storage import Place, listing, local_copy, place, remove_tree
 from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, totals
@@ -24,6 +23,7 @@ from curate.report_page import write_report
 from curate.run.finish import finished_manifest, tokenizer_facts, write_dataset_card
 from curate.run.layout import Layout
 from curate.schema import ID, INPUT_IDS, LOSS_MASK, TEXT
+from curate.summary import SummarizedTable
 
 
 @dataclass
@@ -53,12 +53,12 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
     ledgers = [ledger for path in listing(layout.ledgers, "phase-*.json") if (ledger := Ledger.read(path))]
     changed_splits: set[Place] = set()
     for ledger in ledgers:
-        for name in ledger.outputs:
+        for name in list(ledger.outputs):
             path = layout.root / name
             if name.startswith("documents/"):
-                removed.documents += _without(path, wanted, ledger, name)
+                removed.documents += _without(layout, path, wanted, ledger)
             elif name.startswith("rejects/"):
-                removed.rejects += _blanked(path, wanted, ledger, name)
+                removed.rejects += _blanked(layout, path, wanted, ledger)
             elif name.startswith("tokens/"):
                 before = ledger.outputs[name]["tokens"]
                 ledger.outputs[name] = _tokens_without(path, wanted, ledger.outputs[name])
@@ -97,30 +97,31 @@ def _matching(path: Place, wanted: pa.Array) -> tuple[pa.Table, pa.Array]:
     return table, pc.is_in(table[ID], wanted).combine_chunks()
 
 
-def _rewrite(path: Place, table: pa.Table) -> dict[str, Any]:
-    with ParquetSink(path, table.schema) as sink:
+def _rewrite(layout: Layout, path: Place, table: pa.Table, ledger: Ledger, *, kept: bool) -> None:
+    with SummarizedTable(path, layout.counts(path), table.schema, kept=kept) as sink:
         for batch in table.to_batches():
             sink.append(batch)
-    return dict(sink.receipt())
+    ledger.outputs |= {layout.relative(path): told for path, told in sink.receipts().items()}
 
 
-def _without(path: Place, wanted: pa.Array, ledger: Ledger, name: str) -> int:
+def _without(layout: Layout, path: Place, wanted: pa.Array, ledger: Ledger) -> int:
     table, hit = _matching(path, wanted)
     kept = table.filter(pc.invert(hit))
-    if hit.true_count or kept.num_rows != ledger.outputs[name]["rows"]:
-        ledger.outputs[name] = _rewrite(path, kept)
+    if hit.true_count or kept.num_rows != ledger.outputs[layout.relative(path)]["rows"]:
+        _rewrite(layout, path, kept, ledger, kept=True)
         ledger.removed = ledger.rows_out - kept.num_rows
     return int(hit.true_count)
 
 
-def _blanked(path: Place, wanted: pa.Array, ledger: Ledger, name: str) -> int:
+def _blanked(layout: Layout, path: Place, wanted: pa.Array, ledger: Ledger) -> int:
     table, hit = _matching(path, wanted)
     column = table.schema.get_field_index(TEXT)
     if column < 0 or not hit.true_count:
         return 0
     texts = table[TEXT].combine_chunks()
     blank = pc.if_else(hit, pa.scalar(None, texts.type), texts)
-    ledger.outputs[name] = _rewrite(path, table.set_column(column, table.schema.field(column), blank))
+    blanked = table.set_column(column, table.schema.field(column), blank)
+    _rewrite(layout, path, blanked, ledger, kept=False)
     return int(hit.true_count)
 
 

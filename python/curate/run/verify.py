@@ -83,9 +83,10 @@ def _check_chain(ledgers: list[Ledger]) -> list[str]:
 
 
 def _strangers(layout: Layout, ledgers: list[Ledger]) -> list[str]:
-    """Tables that no ledger names: `read_documents` and `read_rejects` would take them for part of the run."""
+    """Tables that no ledger names: whoever reads the folder would take them for part of the run."""
     named = {name for ledger in ledgers for name in ledger.outputs}
-    tables = [path for kind in ("documents", "rejects") for path in listing(layout.root / kind, "*.parquet")]
+    folders = ("documents", "rejects", "counts/documents", "counts/rejects")
+    tables = [path for folder in folders for path in listing(layout.root / folder, "*.parquet")]
     return [f"{name} is in no ledger" for name in map(layout.relative, tables) if name not in named]
 
 

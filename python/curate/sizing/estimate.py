@@ -10,7 +10,7 @@ from curate.run.job import Kind
 from curate.sizing.measure import Measured, StepCost
 
 #: Processor time of starting a worker for a step, measured as well.
-START_SECONDS = 0.2
+START_SECONDS = 0.03
 #: Memory of a reduce per byte of spilled rows with different keys: keys of variable length go into a table, others are
 #: sorted. Measured, see docs/sizing.md. The spilled rows themselves are mapped, and need none of their own.
 MEMORY_PER_VARYING_KEY_BYTE = 10.0
@@ -167,15 +167,17 @@ def estimate(
     factor = whole / measured.bytes if measured.bytes else 0.0
     size = plan.read.split_size
     each = max(1, -(-round(mean) // size)) if size else 1
-    costs = (*measured.steps, measured.finish)
-    steps = tuple(_scaled(step, factor, number * each, cores) for step in costs)
+    shards = number * each
+    steps = [_scaled(step, factor, shards, cores) for step in measured.steps]
+    # In the end the counts of every table are added up, however long the tables are.
+    steps.append(_scaled(measured.finish, shards / measured.steps[0].tasks, 1, 1))
     return Estimate(
         measured=measured,
         files=number,
         bytes=whole,
         cores=cores,
         price=price,
-        steps=steps,
+        steps=tuple(steps),
         disk_bytes=measured.disk_bytes + measured.disk_grows * (factor - 1),
         output_bytes=measured.output_bytes + measured.output_grows * (factor - 1),
         records=measured.records * factor,

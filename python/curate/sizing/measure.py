@@ -17,7 +17,7 @@ from curate.io.spill import gather
 from curate.pipeline import Pipeline
 from curate.processes import forget_peak, peak_bytes, usage
 from curate.report import Ledger
-from curate.report_page.facts import count as count_tables
+from curate.report_page.facts import summary_of
 from curate.run.driver import run
 from curate.run.job import Job, Kind, Task
 from curate.run.local import OnProgress
@@ -223,7 +223,7 @@ def _measure(pipeline: Pipeline, files: Sequence[InputFile]) -> Measured:
                 cost.stages = _stages(own)
             cost.grows = cost.seconds
         started = _seconds()
-        count_tables(output)
+        summary_of(output)
         counting = min(_seconds() - started, seconds)
         return Measured(
             files=len({file.path for file in files}),

@@ -30,7 +30,7 @@ class QualityClassifier(Stage):
     arXiv:2406.11794).
 
     Attributes:
-        model: name of an asset or path of a fastText model, `.bin` or `.ftz`.
+        model: name of an asset, path or URL of a fastText model, `.bin` or `.ftz`.
         label: label of the model, without the `__label__` prefix.
         min_score: lowest probability to keep, 0 to 1; the limit itself is kept.
         column: name of the column that receives the probability.

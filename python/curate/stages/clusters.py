@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate import _native
-from curate.schema import PARTITION, ROW, SHARD
+from curate.schema import MAX_SHARDS, PARTITION, ROW, SHARD
 from curate.stage import Round
-from curate.stages.survivors import ROW_BITS, int64_values
+from curate.stages.survivors import KEY_PARTITIONS, ROW_BITS, int64_values
 
 #: Partitions in which components are resolved, in parallel; part of no result.
 COMPONENT_PARTITIONS = 32
 
 #: The shard of documents that come from an index of earlier runs.
-EARLIER_SHARD = 1 << 20
+EARLIER_SHARD = MAX_SHARDS
 
 Words = npt.NDArray[np.uint64]
 Addresses = npt.NDArray[np.int64]
@@ -32,6 +32,11 @@ _LINKS = pa.schema(
 _MEMBERS = pa.schema(
     [pa.field(SHARD, pa.int32()), pa.field("address", pa.int64()), pa.field("component", pa.int64())]
 )
+
+
+def key_partition(keys: Words) -> npt.NDArray[np.int32]:
+    """The one of `KEY_PARTITIONS` in which equal keys meet."""
+    return ((keys >> np.uint64(32)) % np.uint64(KEY_PARTITIONS)).astype(np.int32)
 
 
 def keyed(keys: Words, rows: npt.NDArray[np.int64], partition: npt.NDArray[np.int32]) -> pa.Table:

@@ -36,7 +36,7 @@ def load_model(model: str) -> _native.LanguageModel:
     """The classifier in a fastText file, read once per process.
 
     Args:
-        model: name of an asset or path of a `.bin` or `.ftz` file.
+        model: name of an asset, path or URL of a `.bin` or `.ftz` file.
 
     Raises:
         CurateError: the asset is not on this machine, or the file is not a supervised fastText model.

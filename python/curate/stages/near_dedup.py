@@ -72,7 +72,7 @@ class NearDedup(Barrier):
         keep: `longest` text, `newest` or `oldest` date, the `first` id, `Highest` signal or `Preferred` values of a
             column, e.g. sources; ties go to the first id.
         within: column within whose equal values documents are compared, e.g. the dump; None = the whole run.
-        index: path of the documents of earlier runs, see `write_near_index`: they always stay.
+        index: path or URL of the documents of earlier runs, see `write_near_index`: they always stay.
         scheme: whose hash functions; `datatrove` and `datasketch` reproduce theirs value by value.
         max_cluster: without `verify`, the largest cluster of which all but one document may go; a larger one stops
             the run.
@@ -193,7 +193,7 @@ def write_near_index(
     """Writes an index for `NearDedup(index=...)`: the ids, band keys and shingles of documents with `id` and `text`.
 
     Args:
-        path: the file to write.
+        path: the file to write, or its URL.
         documents: e.g. `read_documents(folder)` of a finished run.
         parameters: the scheme, which must be that of the runs that use the index.
         extend: an index whose documents are taken over.

@@ -1,10 +1,8 @@
 """An index of documents that earlier runs kept, as one Arrow file."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.assets import local_file, sha256_file
 from curate.errors import CurateError
+from curate.io.atomic import replacing
+from curate.io.storage import place
 from curate.schema import ID, TEXT, as_large_strings
 from curate.stages import near_scheme
 
@@ -31,7 +32,7 @@ class Parameters(near_scheme.Scheme, Protocol):
 class NearIndex:
     """The ids, band keys and shingles of documents; the parameters of the scheme are in the file."""
 
-    path: str
+    path: str  # or URL
 
     def digest(self) -> str:
         """SHA-256 of the file.
@@ -39,8 +40,7 @@ class NearIndex:
         Raises:
             FileNotFoundError: there is none.
         """
-        with Path(self.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_file(local_file(self.path))
 
     def write(self, documents: Iterable[pa.RecordBatch], p: Parameters, extend: str | None) -> int:
         """Writes the index, perhaps of another one and more; see `write_near_index`."""
@@ -53,8 +53,11 @@ class NearIndex:
             metadata={_SCHEME: _described(p)},
         )
         rows = 0
-        temporary = Path(f"{self.path}.part")
-        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        with (
+            replacing(place(self.path)) as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, schema) as writer,
+        ):
             if extend is not None:
                 for batch in NearIndex(extend)._read(p).to_batches():
                     writer.write_batch(batch.cast(schema))
@@ -71,11 +74,10 @@ class NearIndex:
                 part = pa.record_batch(columns, schema=schema).filter(pc.is_valid(keys))
                 writer.write_batch(part)
                 rows += part.num_rows
-        temporary.replace(self.path)
         return rows
 
     def _read(self, p: Parameters) -> pa.Table:
-        table = pa.ipc.open_file(pa.memory_map(self.path)).read_all()
+        table = self._mapped()
         made_for = (table.schema.metadata or {}).get(_SCHEME)
         if made_for != _described(p):
             raise CurateError(
@@ -83,6 +85,9 @@ class NearIndex:
                 hint="make it anew with `write_near_index`",
             )
         return table
+
+    def _mapped(self) -> pa.Table:
+        return pa.ipc.open_file(pa.memory_map(str(local_file(self.path)))).read_all()
 
     def keys(self, p: Parameters, band: int) -> npt.NDArray[np.uint64]:
         """The keys of one band, of all documents."""
@@ -92,7 +97,7 @@ class NearIndex:
     def documents(self, rows: npt.NDArray[np.int64], with_shingles: bool) -> dict[str, pa.Array]:
         """The ids, and shingles if wanted, of some rows."""
         names = [ID, "shingles"] if with_shingles else [ID]
-        table = pa.ipc.open_file(pa.memory_map(self.path)).read_all().select(names).take(pa.array(rows))
+        table = self._mapped().select(names).take(pa.array(rows))
         return {name: table[name].combine_chunks() for name in names}
 
 

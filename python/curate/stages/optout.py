@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
-from curate.assets import sha256_file
+from curate.assets import local_file, sha256_file
 from curate.errors import PlanError
 from curate.schema import HTTP_HEADERS, ID, PAYLOAD, URL
 from curate.stage import Outcome, Stage
@@ -30,8 +30,9 @@ class OptOut(Stage):
     Attributes:
         robots: honour `noai` in `X-Robots-Tag` and in `<meta name="robots">`.
         tdm: honour a text-and-data-mining reservation (TDMRep) in header or meta.
-        urls: file of URLs that opted out, one per line, compared in their normal form; `#` begins a comment.
-        ids: file of document ids that opted out, one per line.
+        urls: path or URL of a list of URLs that opted out, one per line, compared in their normal form; `#` begins a
+            comment.
+        ids: path or URL of a list of document ids that opted out, one per line.
 
     Raises:
         PlanError: a file is missing, or nothing is honoured.
@@ -45,8 +46,13 @@ class OptOut(Stage):
     def __post_init__(self) -> None:
         """Checks the parameters."""
         for path in (self.urls, self.ids):
-            if path is not None and not Path(path).is_file():
-                raise PlanError(f"the opt-out list `{path}` is missing", hint="one URL or id per line")
+            if path is not None:
+                try:
+                    local_file(path)
+                except FileNotFoundError:
+                    raise PlanError(
+                        f"the opt-out list `{path}` is missing", hint="one URL or id per line"
+                    ) from None
         if not (self.robots or self.tdm or self.urls or self.ids):
             raise PlanError("`OptOut` honours nothing", hint="leave the stage out instead")
 
@@ -68,7 +74,7 @@ class OptOut(Stage):
     def identity(self) -> dict[str, Any]:
         """Also the digests of the lists."""
         digests = {
-            name: sha256_file(path)
+            name: sha256_file(local_file(path))
             for name, path in (("urls", self.urls), ("ids", self.ids))
             if path is not None
         }
@@ -78,15 +84,16 @@ class OptOut(Stage):
         """The first of the declarations and lists that speaks against the page."""
         reason = pa.nulls(batch.num_rows, pa.string())
         if self.urls is not None:
-            normal = pa.array(_native.normalize_urls(batch[URL]))
+            path, normal = local_file(self.urls), pa.array(_native.normalize_urls(batch[URL]))
             listed = pc.is_in(
                 pc.coalesce(normal, batch[URL]),
-                _listed(self.urls, sha256_file(self.urls), True),
+                _listed(path, sha256_file(path), True),
                 skip_nulls=True,
             )
             reason = pc.if_else(listed, OPTED_OUT, reason)
         if self.ids is not None:
-            listed = pc.is_in(batch[ID], _listed(self.ids, sha256_file(self.ids), False), skip_nulls=True)
+            path = local_file(self.ids)
+            listed = pc.is_in(batch[ID], _listed(path, sha256_file(path), False), skip_nulls=True)
             reason = pc.if_else(listed, OPTED_OUT, reason)
         if self.robots or self.tdm:
             declared = pa.array(_native.page_declarations(batch[PAYLOAD], batch[HTTP_HEADERS]))
@@ -98,8 +105,8 @@ class OptOut(Stage):
 
 
 @lru_cache(maxsize=8)
-def _listed(path: str, sha256: str, are_urls: bool) -> pa.Array:
+def _listed(path: Path, sha256: str, are_urls: bool) -> pa.Array:
     del sha256  # tells versions of the file apart
-    lines = [line.strip() for line in Path(path).read_text("utf-8", "replace").splitlines()]
+    lines = [line.strip() for line in path.read_text("utf-8", "replace").splitlines()]
     entries = pa.array([line for line in lines if line and not line.startswith("#")], pa.string())
     return pc.coalesce(pa.array(_native.normalize_urls(entries)), entries) if are_urls else entries

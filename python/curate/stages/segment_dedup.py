@@ -14,7 +14,7 @@ from curate import _native
 from curate.errors import PlanError
 from curate.schema import ID, PARTITION, ROW, SHARD, TEXT, as_large_strings
 from curate.stage import Outcome, Round
-from curate.stages.clusters import keyed, row_addresses
+from curate.stages.clusters import key_partition, keyed, row_addresses
 from curate.stages.cuts import SHOWN, SPANS, CutBarrier, most_repeated_first, summed_notes, without
 from curate.stages.survivors import (
     KEY_PARTITIONS,
@@ -168,10 +168,6 @@ def _normalised(
     return pc.replace_with_mask(nothing, pa.array(is_told), by_number)
 
 
-def _partition(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
-    return ((keys >> np.uint64(32)) % np.uint64(KEY_PARTITIONS)).astype(np.int32)
-
-
 @dataclass(frozen=True)
 class _Segments(Round):
     barrier: SegmentDedup
@@ -192,7 +188,7 @@ class _Segments(Round):
         for batch in documents:
             at, segments = _found(batch[TEXT], self.barrier)
             keys = segments.field("key").to_numpy()
-            yield keyed(keys, batch[ROW].to_numpy()[at], _partition(keys))
+            yield keyed(keys, batch[ROW].to_numpy()[at], key_partition(keys))
 
     def reduce(self, partition: int, rows: pa.Table) -> pa.Table:
         del partition
@@ -247,7 +243,7 @@ class _Copies(Round):
             told = np.flatnonzero(np.isin(keys, shown_keys) & np.isin(address, shown_in))
             told = told[np.unique(keys[told], return_index=True)[1]]
             columns = {
-                PARTITION: _partition(keys),
+                PARTITION: key_partition(keys),
                 "key": keys,
                 "precedence": precedence(chosen, self.barrier.keep).take(pa.array(at)),
                 ID: chosen[ID].take(pa.array(at)),

@@ -17,6 +17,7 @@ from curate.stages.clusters import (
     Components,
     Members,
     component_partition,
+    key_partition,
     keyed,
     links,
     row_addresses,
@@ -119,7 +120,7 @@ class _Anchors(Round):
             found = pa.array(_native.anchor_keys(as_large_strings(batch[TEXT]), self.barrier.min_bytes))
             keys = found.flatten().to_numpy()
             rows = batch[ROW].to_numpy()[pc.list_parent_indices(found).to_numpy()]
-            yield keyed(keys, rows, ((keys >> np.uint64(32)) % np.uint64(KEY_PARTITIONS)).astype(np.int32))
+            yield keyed(keys, rows, key_partition(keys))
 
     def reduce(self, partition: int, rows: pa.Table) -> pa.Table:
         del partition

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
-from curate.assets import sha256_file
+from curate.assets import local_file, sha256_file
 from curate.errors import PlanError
 from curate.schema import TEXT, as_large_strings
 from curate.stage import Outcome, Stage, set_column
@@ -26,7 +25,7 @@ class WordList(Stage):
     classifier in place of a list see `QualityClassifier`.
 
     Attributes:
-        words: the entries, or the path of a file of them in UTF-8, one per line.
+        words: the entries, or the path or URL of a file of them in UTF-8, one per line.
         max_count: most occurrences in a text that stays; None only counts.
         column: name of the column that receives the number of occurrences, and of the stage.
     """
@@ -71,14 +70,14 @@ class WordList(Stage):
 
     def identity(self) -> dict[str, Any]:
         """Parameters and the digest of the file."""
-        digest = {"words_sha256": sha256_file(self.words)} if isinstance(self.words, str) else {}
+        digest = {"words_sha256": sha256_file(local_file(self.words))} if isinstance(self.words, str) else {}
         return {**super().identity(), **digest}
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Counts and decides."""
         words = self.words
         if isinstance(words, str):
-            words = tuple(Path(words).read_text("utf-8-sig").splitlines())
+            words = tuple(local_file(words).read_text("utf-8-sig").splitlines())
         counts = pa.array(_native.count_listed_words(as_large_strings(batch[TEXT]), list(words)))
         batch = set_column(batch, self.column, counts)
         if self.max_count is None:

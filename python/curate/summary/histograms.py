@@ -1,6 +1,6 @@
 """Distributions of numbers, counted batch by batch into bins that are the same for every run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,16 @@ class Histogram:
         numbers = numbers[~np.isnan(numbers)]
         bins = np.maximum(np.searchsorted(self._edges, numbers, side="right") - 1, 0)
         self._counts[int(kept)] += np.bincount(bins, minlength=len(self._edges))
+
+    def add_bin(self, number: int, kept: int, rejected: int) -> None:
+        """Counts rows whose values lie in a bin."""
+        self._counts[:, number] += (rejected, kept)
+
+    def bins(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Number of each bin that holds anything, and how many kept and rejected rows."""
+        for number in np.nonzero(self._counts.sum(axis=0))[0].tolist():
+            rejected, kept = self._counts[:, number].tolist()
+            yield number, (kept, rejected)
 
     def to_json(self, limits: Sequence[float] = ()) -> dict[str, Any]:
         """Edges and counts from the first to the last bin that holds anything or a limit; edges: one more."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,28 +13,21 @@ from curate.io.storage import Place
 COLUMN = "contamination"
 _FILE = "contamination.json"
 _VERSION = 1
+_FIELDS = {"set", "item", "definitions", "longest_words"}
 
 
 class Contamination:
     """The summary that `curate.contamination_report` gives of each set, in memory bounded by the number of items."""
 
-    def __init__(self, evaluation: Mapping[str, Any]) -> None:
-        self._evaluation = evaluation
+    def __init__(self) -> None:
         self._met: set[tuple[str, str, str]] = set()  # set, item, definition
         self._documents: dict[str, int] = defaultdict(int)
         self._longest: dict[str, int] = defaultdict(int)
 
-    @classmethod
-    def of_run(cls, folder: Place) -> "Contamination | None":
-        """For the items that a run looked for; None if it looked for none."""
-        try:
-            evaluation = json.loads((folder / _FILE).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        return cls(evaluation) if evaluation.get("version") == _VERSION else None
-
     def add(self, found: pa.Array) -> None:
-        """Counts what was found in a batch of documents."""
+        """Counts what was found in a batch of documents; a column of another type is not ours."""
+        if not pa.types.is_list(found.type) or not _is_match(found.type.value_type):
+            return
         matches = pc.list_flatten(found)
         if not len(matches):
             return
@@ -60,11 +53,34 @@ class Contamination:
         for entry in pc.value_counts(documents["set"].combine_chunks()).to_pylist():
             self._documents[entry["values"]] += entry["counts"]
 
-    def to_json(self) -> dict[str, Any]:
-        """Definitions, and per set: items, checkable ones, contaminated ones, documents."""
-        definitions = [definition["name"] for definition in self._evaluation["definitions"]]
+    def told(self) -> Iterator[tuple[str, int]]:
+        """Everything as pairs of a text and a count."""
+        for met in sorted(self._met):
+            yield json.dumps(["met", *met]), 1
+        for name, documents in sorted(self._documents.items()):
+            yield json.dumps(["documents", name]), documents
+        for name, words in sorted(self._longest.items()):
+            yield json.dumps(["longest", name]), words
+
+    def merge(self, text: str, count: int) -> None:
+        """Adds one of the pairs that `told` gave."""
+        kind, name, *rest = json.loads(text)
+        if kind == "met":
+            self._met.add((name, *rest))
+        elif kind == "documents":
+            self._documents[name] += count
+        else:
+            self._longest[name] = max(self._longest[name], count)
+
+    def to_json(self, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+        """Definitions, and per set: items, checkable ones, contaminated ones, documents.
+
+        Args:
+            evaluation: the items that the run looked for, see `evaluation_of`.
+        """
+        definitions = [definition["name"] for definition in evaluation["definitions"]]
         sets = {}
-        for name, items in self._evaluation["sets"].items():
+        for name, items in evaluation["sets"].items():
             met = {(item, definition) for own, item, definition in self._met if own == name}
             sets[name] = {
                 "n_items": len({item for item, _, _ in items}),
@@ -75,3 +91,16 @@ class Contamination:
                 "longest_words": self._longest[name],
             }
         return {"definitions": definitions, "sets": sets}
+
+
+def evaluation_of(folder: Place) -> dict[str, Any] | None:
+    """The items that a run looked for; None if it looked for none."""
+    try:
+        evaluation: dict[str, Any] = json.loads((folder / _FILE).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return evaluation if evaluation.get("version") == _VERSION else None
+
+
+def _is_match(kind: pa.DataType) -> bool:
+    return pa.types.is_struct(kind) and {field.name for field in kind} >= _FIELDS

@@ -1,11 +1,12 @@
 """Which rejects are shown: the same in any order, cut, and at most so many per reason."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.report_page.samples import Samples
+from curate.summary.samples import Samples
 
 ROWS = [
     {
@@ -29,10 +30,12 @@ def chosen(rows: list[dict[str, object]], folder: Path, files: int, **settings: 
             table.column_names.index("text"), "text", table["text"].cast(pa.large_string())
         )
         pq.write_table(table, path, row_group_size=7)
+        own = Samples(**settings)
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
-                (batch,) = file.read_row_group(group, sorted(Samples.columns)).combine_chunks().to_batches()
-                samples.add(batch, path, group)
+                (batch,) = file.read_row_group(group, ["id", "stage", "reason"]).combine_chunks().to_batches()
+                own.add(batch, group)
+        samples.merge(json.loads(json.dumps(own.told())), path)
     return samples.read()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.report_page.histograms import OCTAVE_EDGES, UNIT_EDGES, Histogram
+from curate.summary.histograms import OCTAVE_EDGES, UNIT_EDGES, Histogram
 
 
 def test_a_bin_holds_its_edge_and_not_the_next() -> None:

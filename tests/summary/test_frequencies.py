@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.report_page.frequencies import Frequencies
+from curate.summary.frequencies import Frequencies
 
 
 def test_counts_order_others_and_nulls() -> None:
@@ -30,8 +30,11 @@ def test_values_are_cut() -> None:
 @given(batches=st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 60), max_size=40)), max_size=12))
 def test_with_little_room_nothing_is_lost_and_the_error_holds(batches: list[tuple[bool, list[int]]]) -> None:
     counted, exact = Frequencies(capacity=4), {True: Counter(), False: Counter()}
-    for kept, values in batches:
-        counted.add(pa.array([str(value) for value in values], pa.large_string()), kept=kept)
+    for at, (kept, values) in enumerate(batches):
+        part = Frequencies(capacity=4) if at % 2 else counted
+        part.add(pa.array([str(value) for value in values], pa.large_string()), kept=kept)
+        if part is not counted:
+            counted.merge(part.to_table(), part.rows, part.error)
         exact[kept].update(map(str, values))
     told = counted.to_json(5)
     for side, key in ((True, "kept"), (False, "rejected")):
