@@ -332,18 +332,19 @@ fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
     if length > 64 {
         return xxh3_64(words.bytes.get(start..end).unwrap_or_default());
     }
-    let head: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-    let [a, b, c, d] = first_bytes([0, 8, 16, 24].map(|skip| load(head, skip)), length);
+    let four = |at: usize| {
+        let bytes: &[u8; 32] = words.bytes.get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+        [0, 8, 16, 24].map(|skip| load(bytes, skip))
+    };
+    let halves = |[a, b, c, d]: [u64; 4], seed: u64| {
+        fold(a ^ seed, b ^ FACTORS[1]).rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0])
+    };
     // The length is spread over all bits, lest it make up for a difference of the first byte.
     let seed = (length as u64).wrapping_mul(FACTORS[0]);
-    let mut key = fold(a ^ seed, b ^ FACTORS[1]);
-    key = key.rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0]);
-    if length > 32 {
-        let before = |skip: usize| load(&words.bytes, end - skip);
-        key = key.rotate_left(17) ^ fold(before(32) ^ FACTORS[1], before(24) ^ FACTORS[2]);
-        key = key.rotate_left(17) ^ fold(before(16) ^ FACTORS[0], before(8) ^ FACTORS[1]);
+    if length <= 32 {
+        return halves(first_bytes(four(start), length), seed);
     }
-    key
+    halves(four(start), seed).rotate_left(31) ^ halves(four(end - 32), FACTORS[2])
 }
 
 /// The key of 2, 3 or 4 words.
