@@ -3,8 +3,6 @@
 //! Small tables of counters, one pass each, give an upper bound of how often any n-gram (or any stretch of 16 bytes)
 //! occurs. Only the few that could matter are then counted exactly.
 
-use std::hint::select_unpredictable;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::runs::{first_bytes, fold, load};
@@ -240,16 +238,15 @@ impl Repeats {
         const START: usize = 12;
         let Self { marks, marked, places, .. } = self;
         marks.clear(words.places(5));
-        let always = marks.always();
         marked.clear();
         marked.extend(words.starts().windows(6).map(|starts| {
             let start = starts[0];
             let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
             let (head, tail) = (load(bytes, 0), load(bytes, START - 8));
             let hash = fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]);
-            let mark = select_unpredictable(starts[5] - start < START, always, marks.place(hash));
+            let mark = marks.place(hash);
             marks.add(mark);
-            mark
+            mark | u32::from(starts[5] - start < START) * SHORT
         }));
         places.clear();
         places.extend(0..marked.len() as u32);
@@ -263,14 +260,13 @@ impl Repeats {
         let Self { marks, marked, places, .. } = self;
         places.truncate(places.partition_point(|&place| (place as usize) < last));
         marks.clear(places.len());
-        let always = marks.always();
         marked.clear();
         marked.extend(places.iter().map(|&place| {
             let (start, end) = (words.starts[place as usize], words.starts[place as usize + N]);
             let hash = stretch_hash::<STRETCH>(words, start);
-            let mark = select_unpredictable(end - start < STRETCH, always, marks.place(hash));
+            let mark = marks.place(hash);
             marks.add(mark);
-            mark
+            mark | u32::from(end - start < STRETCH) * SHORT
         }));
         keep_twice(places, marked, marks);
     }
@@ -300,12 +296,17 @@ impl Repeats {
     }
 }
 
-/// Keeps the places whose marks occurred more than once: without a branch, which no processor could predict.
+/// Set in the mark of a place where too few bytes follow to tell. The bytes behind them are marked all the same: the
+/// same bytes may be cut into fewer words elsewhere.
+const SHORT: u32 = 1 << 31;
+
+/// Keeps the places that are `SHORT` or whose marks occurred more than once: without a branch, which no processor could
+/// predict.
 fn keep_twice(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
     let mut kept = 0;
     for (at, &mark) in marked.iter().enumerate() {
         places[kept] = places[at];
-        kept += usize::from(marks.twice(mark));
+        kept += usize::from(marks.twice(mark & !SHORT) | (mark >= SHORT));
     }
     places.truncate(kept);
 }

@@ -343,6 +343,15 @@ mod tests {
         assert_eq!(stats(twelve).duplicate_5gram_char_ratio, 5.0 / 29.0);
     }
 
+    /// Seven words twice, of which six have 20 bytes in one place and fewer in the other.
+    #[test]
+    fn repeated_bytes_cut_into_other_words() {
+        let bytes = b"0\x80\x93=V\x94\xe2\x80c\x93V=V\x94\xe2\x80c\x93V=";
+        let text = String::from_utf8_lossy(bytes);
+        assert_eq!(stats(&text), crate::oracle::Oracle::default().stats(&text));
+        assert!(stats(&text).duplicate_7gram_char_ratio > 0.0);
+    }
+
     #[test]
     fn lorem_ipsum_in_any_case() {
         for text in [

@@ -119,9 +119,7 @@ impl Marks {
     pub(crate) fn clear(&mut self, hashes: usize) {
         let cells = (hashes / 4).next_power_of_two().clamp(1, Self::MOST);
         self.cells.clear();
-        self.cells.resize(cells + 1, [0; 2]);
-        // One cell behind those of hashes is for what occurs often without a question.
-        self.cells[cells] = [1; 2];
+        self.cells.resize(cells, [0; 2]);
         self.shift = 64 - cells.trailing_zeros() - 6;
     }
 
@@ -129,11 +127,6 @@ impl Marks {
     #[inline(always)]
     pub(crate) fn place(&self, hash: u64) -> u32 {
         (hash >> self.shift) as u32
-    }
-
-    /// The place of what always occurs more than once.
-    pub(crate) fn always(&self) -> u32 {
-        64 * (self.cells.len() - 1) as u32
     }
 
     #[inline(always)]
