@@ -246,7 +246,7 @@ impl Repeats {
             let hash = fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]);
             let mark = marks.place(hash);
             marks.add(mark);
-            mark | u32::from(starts[5] - start < START) * SHORT
+            mark | (u32::from(starts[5] - start < START) * SHORT)
         }));
         places.clear();
         places.extend(0..marked.len() as u32);
@@ -266,7 +266,7 @@ impl Repeats {
             let hash = stretch_hash::<STRETCH>(words, start);
             let mark = marks.place(hash);
             marks.add(mark);
-            mark | u32::from(end - start < STRETCH) * SHORT
+            mark | (u32::from(end - start < STRETCH) * SHORT)
         }));
         keep_twice(places, marked, marks);
     }

@@ -352,6 +352,20 @@ mod tests {
         assert!(stats(&text).duplicate_7gram_char_ratio > 0.0);
     }
 
+    /// More runs than are kept from text to text, of one, two and more words.
+    #[test]
+    fn what_is_kept_of_earlier_texts_changes_nothing() {
+        let mut measure = Measure::default();
+        for number in 0..16 {
+            // `u1z)` is one word of `u1z)…x`, which all texts have, and two by itself.
+            let common = (0..200).map(|one| format!("u{one}z)…x w{one} w{one}, (w{one})"));
+            let once = (0..200).filter(|_| number == 0).map(|one| format!("u{one}z)"));
+            let rare = (0..700).map(|one| format!("v{number}w{one} v{number}w{one}; v{number}/w{one}"));
+            let text = common.chain(once).chain(rare).collect::<Vec<_>>().join(" ");
+            assert_eq!(measure.stats(&text), crate::oracle::Oracle::default().stats(&text));
+        }
+    }
+
     #[test]
     fn lorem_ipsum_in_any_case() {
         for text in [

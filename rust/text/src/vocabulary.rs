@@ -132,7 +132,7 @@ impl Vocabulary {
             // Kept as a word of another run only: to be described again.
             let mut words = run.few().iter().chain(list.iter().map(|(word, _)| word));
             if words.any(|&word| numbers[word as usize] == GONE) {
-                run.count = 0;
+                (run.count, run.words) = (0, [0; 2]);
                 continue;
             }
             if list.is_empty() {
