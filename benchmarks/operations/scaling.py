@@ -116,7 +116,8 @@ def outcome(output: Path) -> str:
 
     digest = hashlib.sha256()
     for batch in cu.read_documents(output):
-        digest.update(json.dumps(batch.select(["id", "url", "text"]).to_pylist()).encode())
+        for row in batch.select(["id", "url", "text"]).to_pylist():  # batches are not cut alike
+            digest.update(json.dumps(row).encode())
     gone = [
         (row["id"], row["stage"], row["reason"], row["duplicate_of"])
         for batch in cu.read_rejects(output)
@@ -127,11 +128,15 @@ def outcome(output: Path) -> str:
 
 
 def html_bytes(path: Path) -> int:
-    """Bytes of HTML in a file."""
-    import curate as cu
+    """Bytes of HTML in a copy; counted once and kept."""
+    counted = path.with_suffix(".html-bytes")
+    if not counted.exists():
+        import curate as cu
 
-    reader = cu.read_warc(str(path))
-    return sum(outcome.batch["payload"].nbytes for file in reader.files() for outcome in reader.read(file))
+        reader = cu.read_warc(str(path))
+        found = (outcome.batch["payload"].nbytes for file in reader.files() for outcome in reader.read(file))
+        counted.write_text(str(sum(found)))
+    return int(counted.read_text())
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def counted_at_once(folder: Path) -> Summary:
         for path in sorted((folder / kind).glob("*.parquet")):
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(batch_size=100):
-                    summary.add(batch, 0, kept=kept)
+                    summary.add(batch, kept=kept)
     return summary
 
 
@@ -61,7 +61,7 @@ def test_an_empty_table_and_a_failure(tmp_path: Path) -> None:
     with SummarizedTable(tmp_path / "t.parquet", tmp_path / "c.parquet", schema, kept=True) as empty:
         pass
     total = Summary()
-    total.merge(pq.read_table(tmp_path / "c.parquet"), tmp_path / "t.parquet")
+    total.merge(pq.read_table(tmp_path / "c.parquet"))
     assert told(total) == told(Summary())
     assert set(empty.receipts()) == {tmp_path / "t.parquet", tmp_path / "c.parquet"}
     with (
@@ -82,9 +82,9 @@ def test_row_groups_are_counted_as_they_are_written(tmp_path: Path) -> None:
         for batch in pa.table(values, schema=schema).to_batches(max_chunksize=999):
             table.append(batch)
     total = Summary()
-    total.merge(pq.read_table(tmp_path / "c.parquet"), tmp_path / "t.parquet")
+    total.merge(pq.read_table(tmp_path / "c.parquet"))
     assert total.failed == {"s": {"r": rows}}
-    shown = total.samples.read()["s"]["r"]
+    shown = total.samples.to_json()["s"]["r"]
     assert len({row["id"] for row in shown}) == 3
     assert (
         Layout(tmp_path).counts(tmp_path / "rejects" / "x.parquet") == tmp_path / "counts/rejects/x.parquet"

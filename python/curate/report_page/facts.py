@@ -44,7 +44,7 @@ def facts(folder: Place, steps: Mapping[str, Any]) -> dict[str, Any]:
         "text": {"documents": summary.documents, "bytes": summary.text_bytes},
         "datasets": _datasets(folder),
         "failed": {stage: dict(sorted(own.items())) for stage, own in sorted(summary.failed.items())},
-        "samples": summary.samples.read(),
+        "samples": summary.samples.to_json(),
     }
 
 
@@ -54,9 +54,8 @@ def summary_of(folder: Place) -> Summary:
     for kind in ("documents", "rejects"):
         paths = listing(folder / "counts" / kind, "*.parquet")
         for start in range(0, len(paths), _AT_ONCE):
-            some = paths[start : start + _AT_ONCE]
-            for path, counts in zip(some, for_each(_read, some), strict=True):
-                total.merge(counts, folder / kind / path.name)
+            for counts in for_each(_read, paths[start : start + _AT_ONCE]):
+                total.merge(counts)
     return total
 
 

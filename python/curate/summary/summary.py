@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
-from curate.io.storage import Place
 from curate.schema import (
     DUPLICATES,
     FAILED,
@@ -27,7 +26,7 @@ from curate.summary.histograms import OCTAVE_EDGES, UNIT_EDGES, Histogram
 from curate.summary.samples import Samples
 
 #: How often a value of a measure occurs among the kept and among the rejected rows; of a distribution the value is the
-#: number of a bin. What is no count stands in the schema's metadata.
+#: number of a bin, of a sample its row as JSON. What is no count stands in the schema's metadata.
 SCHEMA = pa.schema(
     [("measure", pa.string()), ("value", pa.string()), ("kept", pa.int64()), ("rejected", pa.int64())]
 )
@@ -64,8 +63,8 @@ class Summary:
         self.contamination = Contamination()
         self.samples = Samples()
 
-    def add(self, batch: pa.RecordBatch, group: int, *, kept: bool) -> None:
-        """Counts the rows of a row group, which is the `group`-th of its table from 0."""
+    def add(self, batch: pa.RecordBatch, *, kept: bool) -> None:
+        """Counts rows."""
         columns = {field.name: batch[field.name] for field in batch.schema}
         self._add_origin(columns, len(batch), kept=kept)
         for name, values in _numbers(columns):
@@ -79,7 +78,7 @@ class Summary:
             self._add_kept(columns)
         else:
             self._add_faults(columns)
-            self.samples.add(batch, group)
+            self.samples.add(batch)
 
     def _signal(self, name: str) -> Histogram:
         edges = UNIT_EDGES if is_share(name) else OCTAVE_EDGES
@@ -126,7 +125,6 @@ class Summary:
         facts = {
             "language": {"known": self.has_languages, "error": self.languages.error},
             "domain": {"known": self.has_domains, "error": self.domains.error},
-            "samples": self.samples.told(),
         }
         return pa.concat_tables(tables).combine_chunks().replace_schema_metadata({_FACTS: json.dumps(facts)})
 
@@ -145,9 +143,10 @@ class Summary:
         for stage, rules in self.failed.items():
             yield from ((f"failed:{stage}", rule, 0, n) for rule, n in rules.items())
         yield from (("contamination", told, n, 0) for told, n in self.contamination.told())
+        yield from (("sample", json.dumps(told), 0, 1) for told in self.samples.told())
 
-    def merge(self, table: pa.Table, path: Place) -> None:
-        """Adds what `to_table` told of the table at `path`."""
+    def merge(self, table: pa.Table) -> None:
+        """Adds what `to_table` told."""
         by_value = pc.is_in(table["measure"], pa.array(["language", "domain"]))
         rest = table.filter(pc.invert(by_value))
         rows = {"kept": 0, "rejected": 0}
@@ -162,7 +161,6 @@ class Summary:
             values.merge(own, rows, facts[measure]["error"])
         self.has_languages |= facts["language"]["known"]
         self.has_domains |= facts["domain"]["known"]
-        self.samples.merge(facts["samples"], path)
 
     def _merge_row(self, measure: str, value: str, kept: int, rejected: int) -> None:
         kind, _, name = measure.partition(":")
@@ -179,6 +177,8 @@ class Summary:
             self.similarity.setdefault(name, Histogram(UNIT_EDGES)).add_bin(int(value), kept, rejected)
         elif kind == "failed":
             self.failed[name][value] += rejected
+        elif kind == "sample":
+            self.samples.merge(*json.loads(value))
         else:
             self.contamination.merge(value, kept)
 

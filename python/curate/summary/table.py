@@ -23,14 +23,13 @@ class SummarizedTable(ParquetSink):
     def __init__(self, path: Place, counts: Place, schema: pa.Schema, *, kept: bool, **options: Any) -> None:
         super().__init__(path, schema, **options)
         self._counts, self._kept = counts, kept
-        self._summary, self._groups = Summary(), 0
+        self._summary = Summary()
         self._receipt_of_counts: dict[str, Any] = {}
 
     def _write(self, table: pa.Table) -> None:
         super()._write(table)
         for batch in table.combine_chunks().to_batches():
-            self._summary.add(batch, self._groups, kept=self._kept)
-        self._groups += 1
+            self._summary.add(batch, kept=self._kept)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
