@@ -97,6 +97,9 @@ def run(
             return _finish(job)
         except DamagedSpillError as damaged:
             _discard_damaged(damaged.path, rebuilt, watcher)
+        except CurateError:
+            remove_leftovers(job.layout.root)  # other workers were stopped in the middle of a file
+            raise
 
 
 def run_part(
