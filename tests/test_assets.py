@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from curate import assets
@@ -74,3 +75,24 @@ def test_digest_follows_the_content(tmp_path):
     assert assets.sha256_file(file) == hashlib.sha256(b"one").hexdigest()
     file.write_bytes(b"three")
     assert assets.sha256_file(file) == hashlib.sha256(b"three").hexdigest()
+
+
+def test_processes_that_fetch_one_file_do_not_meet(monkeypatch, tmp_path):
+    """Each writes under a name of its own: whoever is first, nobody sees a part."""
+    monkeypatch.setenv("CURATE_CACHE", str(tmp_path / "cache"))
+    fsspec.filesystem("memory").pipe_file("/assets/list", b"x" * 1000)
+    copied = assets.shutil.copyfile
+    sizes = []
+
+    def meet(source, target):
+        if not sizes:
+            sizes.append(0)
+            sizes[0] = assets.local_file("memory://assets/list").stat().st_size  # another one is faster
+        return copied(source, target)
+
+    monkeypatch.setattr(assets.shutil, "copyfile", meet)
+    path = assets.local_file("memory://assets/list")
+    assert (sizes, path.read_bytes()) == ([1000], b"x" * 1000)
+    assert [*path.parent.iterdir()] == [path]
+    with pytest.raises(FileNotFoundError, match="no file at memory"):
+        assets.local_file("memory://assets/none")

@@ -12,14 +12,13 @@ import shutil
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from curate.errors import CurateError
-from curate.io.atomic import replacing
 from curate.io.patterns import info_of
 from curate.io.reader import stamp_of
 from curate.io.storage import Remote, local_copy, open_system
@@ -134,9 +133,22 @@ def local_file(name: str | os.PathLike[str]) -> Path:
     version = hashlib.sha256(f"{url}\n{stamp_of(info)}".encode()).hexdigest()
     target = cache_dir() / "files" / version / Path(path).name
     if not target.is_file():
-        with local_copy(Remote(url)) as copy, replacing(target) as temporary:
+        with local_copy(Remote(url)) as copy, _own_temporary(target) as temporary:
             shutil.copyfile(copy, temporary)
+            temporary.replace(target)
     return target
+
+
+@contextlib.contextmanager
+def _own_temporary(target: Path) -> Iterator[Path]:
+    """A new name beside `target`: several processes may fetch one file at the same time."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def download(name: str) -> Path:
@@ -150,27 +162,23 @@ def download(name: str) -> Path:
     if asset is None:
         raise _unknown(name)
     target = cache_dir() / asset.file_name
-    target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=asset.file_name)
     try:
-        with os.fdopen(handle, "wb") as out, urllib.request.urlopen(asset.url, timeout=60) as response:
-            left = asset.size_bytes + 1  # one more than expected, so that a longer file is noticed
-            while left > 0 and (chunk := response.read(min(left, _CHUNK_BYTES))):
-                left -= len(chunk)
-                digest.update(chunk)
-                out.write(chunk)
-        if digest.hexdigest() != asset.sha256:
-            raise CurateError(
-                f"{asset.url} does not deliver the published `{name}`: SHA-256 {digest.hexdigest()}",
-                hint="a proxy may answer in its place; fetch the file by other means and pass its path",
-            )
-        Path(temporary).replace(target)
+        with _own_temporary(target) as temporary:
+            with temporary.open("wb") as out, urllib.request.urlopen(asset.url, timeout=60) as response:
+                left = asset.size_bytes + 1  # one more than expected, so that a longer file is noticed
+                while left > 0 and (chunk := response.read(min(left, _CHUNK_BYTES))):
+                    left -= len(chunk)
+                    digest.update(chunk)
+                    out.write(chunk)
+            if digest.hexdigest() != asset.sha256:
+                raise CurateError(
+                    f"{asset.url} does not deliver the published `{name}`: SHA-256 {digest.hexdigest()}",
+                    hint="a proxy may answer in its place; fetch the file by other means and pass its path",
+                )
+            temporary.replace(target)
     except OSError as error:
         raise CurateError(f"cannot download `{name}`: {error}", hint=f"put the file at {target}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
     return target
 
 

@@ -210,9 +210,10 @@ def test_the_ledger_names_every_output(reference: Path) -> None:
     named = {name for ledger in ledgers if ledger for name in ledger.outputs}
     on_disk = {
         path.relative_to(reference).as_posix()
-        for folder in ("documents", "rejects")
+        for folder in ("documents", "rejects", "counts/documents", "counts/rejects")
         for path in (reference / folder).glob("*")
     }
+    assert len(on_disk) == 2 * sum(not name.startswith("counts/") for name in on_disk)
     assert on_disk <= named
     assert all(pq.read_metadata(reference / name).num_rows >= 0 for name in on_disk)
 
@@ -224,6 +225,20 @@ def test_removed_documents_leave_every_table(source: Path, tmp_path: Path) -> No
     assert gone.documents == 2
     left = [row for batch in read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
     assert left == ids[1:-1]
+    assert verify(tmp_path / "out") == []
+
+
+def test_the_text_of_a_removed_reject_is_not_shown(source: Path, tmp_path: Path) -> None:
+    def shown() -> dict[str, str | None]:
+        report = json.loads((tmp_path / "out" / "report.json").read_bytes())
+        rows = [row for stage in report["samples"].values() for rows in stage.values() for row in rows]
+        return {row["id"]: row["text"] for row in rows}
+
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
+    before = shown()
+    victim = next(name for name, text in before.items() if text)
+    assert remove(tmp_path / "out", {victim}).rejects == 1
+    assert shown() == {**before, victim: None}
     assert verify(tmp_path / "out") == []
 
 

@@ -72,7 +72,7 @@ class Samples:
 
     def told(self) -> Iterator[tuple[str, str, str, str]]:
         """Stage, reason, digest and row of each that was chosen, for `merge`."""
-        for (stage, reason), chosen in self._chosen.items():
+        for (stage, reason), chosen in sorted(self._chosen.items()):
             yield from ((stage, reason, digest, row) for digest, row in chosen)
 
     def merge(self, stage: str, reason: str, digest: str, row: str) -> None:
