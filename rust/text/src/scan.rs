@@ -109,18 +109,38 @@ fn is_space_at(text: &str, at: usize) -> bool {
     }
 }
 
-/// Counts over the white space of a text.
+/// The white space of a text.
 #[derive(Default)]
 pub(crate) struct Spaces {
-    /// Those that count as punctuation or control characters.
+    /// Where the line feeds stand.
+    pub(crate) newlines: Vec<usize>,
+    /// Characters that count as punctuation or control characters.
     pub(crate) marks: u64,
-    /// Line feeds.
-    pub(crate) newlines: u64,
     /// Line breaks other than line feeds.
     pub(crate) other_breaks: u64,
+    /// Bytes of characters, without the first ones.
+    pub(crate) more_bytes: u64,
 }
 
 impl Spaces {
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.newlines.clear();
+        (self.marks, self.other_breaks, self.more_bytes) = (0, 0, 0);
+    }
+
+    /// How often several line feeds follow one another, but for the first ones and the last ones.
+    pub(crate) fn blank_lines(&self, first: usize, last: usize) -> u64 {
+        let inner = self.newlines.get(first..self.newlines.len() - last).unwrap_or_default();
+        let (mut found, mut follows) = (0, false);
+        for pair in inner.windows(2) {
+            let adjacent = pair[0] + 1 == pair[1];
+            found += u64::from(adjacent && !follows);
+            follows = adjacent;
+        }
+        found
+    }
+
     /// Counts the white space from `at` on, where these two bytes stand; gives its end and whether a line ends in it.
     #[inline(always)]
     pub(crate) fn read(&mut self, text: &str, at: usize, two: [u8; 2]) -> (usize, bool) {
@@ -128,7 +148,7 @@ impl Spaces {
             match two[0] {
                 b' ' => return (at + 1, false),
                 b'\n' => {
-                    self.newlines += 1;
+                    self.newlines.push(at);
                     return (at + 1, true);
                 }
                 _ => {}
@@ -140,21 +160,22 @@ impl Spaces {
     /// `read` of any white space.
     #[inline(never)]
     pub(crate) fn read_any(&mut self, text: &str, at: usize) -> (usize, bool) {
-        let before = self.newlines + self.other_breaks;
+        let before = (self.newlines.len(), self.other_breaks);
         let mut end = at;
         for c in text.get(at..).unwrap_or_default().chars() {
             match c {
                 ' ' => {}
-                '\n' => self.newlines += 1,
+                '\n' => self.newlines.push(end),
                 _ if is_space(c) => {
                     self.marks += u64::from(is_web_punctuation(c));
                     self.other_breaks += u64::from(is_line_break(c));
+                    self.more_bytes += c.len_utf8() as u64 - 1;
                 }
                 _ => break,
             }
             end += c.len_utf8();
         }
-        (end, self.newlines + self.other_breaks > before)
+        (end, (self.newlines.len(), self.other_breaks) != before)
     }
 }
 
@@ -186,7 +207,9 @@ mod tests {
                 let run = run.trim_end_matches(|c| !is_space(c));
                 prop_assert_eq!(end, expected + run.len());
                 prop_assert_eq!(breaks, run.contains(is_line_break));
-                prop_assert_eq!(spaces.newlines, run.matches('\n').count() as u64);
+                let newlines: Vec<_> = run.match_indices('\n').map(|(at, _)| expected + at).collect();
+                prop_assert_eq!(spaces.newlines, newlines);
+                prop_assert_eq!(spaces.more_bytes as usize, run.len() - run.chars().count());
             }
         }
     }
