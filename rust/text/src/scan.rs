@@ -1,6 +1,7 @@
 //! Where a run without white space ends, and what the white space after it holds: the walk over a text's bytes.
 
 use std::hint::select_unpredictable;
+use std::ops::Range;
 
 use crate::chars::{is_line_break, is_space, is_web_punctuation};
 use crate::runs::{EXACT_BYTES, first_bytes, load};
@@ -129,16 +130,21 @@ impl Spaces {
         (self.marks, self.other_breaks, self.more_bytes) = (0, 0, 0);
     }
 
-    /// How often several line feeds follow one another, but for the first ones and the last ones.
-    pub(crate) fn blank_lines(&self, first: usize, last: usize) -> u64 {
+    /// Where several line feeds follow one another, but for the first ones and the last ones of the text.
+    pub(crate) fn blank_lines(&self, first: usize, last: usize) -> impl Iterator<Item = Range<usize>> {
         let inner = self.newlines.get(first..self.newlines.len() - last).unwrap_or_default();
-        let (mut found, mut follows) = (0, false);
-        for pair in inner.windows(2) {
-            let adjacent = pair[0] + 1 == pair[1];
-            found += u64::from(adjacent && !follows);
-            follows = adjacent;
-        }
-        found
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            while let [one, two] = *inner.get(at..at + 2)? {
+                at += 1;
+                if one + 1 == two {
+                    let more = inner.get(at..).unwrap_or_default().windows(2);
+                    at += more.take_while(|pair| pair[0] + 1 == pair[1]).count();
+                    return Some(one..inner[at] + 1);
+                }
+            }
+            None
+        })
     }
 
     /// Counts the white space from `at` on, where these two bytes stand; gives its end and whether a line ends in it.

@@ -115,14 +115,22 @@ impl Measure {
         }
         let (start, end) = (text.trim_start_matches('\n'), text.trim_end_matches('\n'));
         let (before, after) = (text.len() - start.len(), text.len() - end.len());
-        stats.n_paragraphs = 1 + self.spaces.blank_lines(before, after);
-        let cut = stripped.len() + before + after < text.len();
-        if cut || (repeated_lines && stats.n_paragraphs > 1) {
-            let paragraphs = self.duplicates(split_at_runs(stripped, 2));
-            stats.n_paragraphs = paragraphs.pieces;
-            stats.duplicate_paragraph_ratio = ratio(paragraphs.repeated, paragraphs.pieces);
-            stats.duplicate_paragraph_char_ratio = ratio(paragraphs.repeated_chars, stats.n_chars);
-        }
+        let paragraphs = if stripped.len() + before + after < text.len() {
+            self.duplicates(split_at_runs(stripped, 2))
+        } else if repeated_lines {
+            let blank: Vec<_> = self.spaces.blank_lines(before, after).collect();
+            let starts = std::iter::once(before).chain(blank.iter().map(|lines| lines.end));
+            let ends = blank.iter().map(|lines| lines.start).chain([text.len() - after]);
+            self.duplicates(starts.zip(ends).map(|(start, end)| text.get(start..end).unwrap_or_default()))
+        } else {
+            Duplicates {
+                pieces: 1 + self.spaces.blank_lines(before, after).count() as u64,
+                ..Duplicates::default()
+            }
+        };
+        stats.n_paragraphs = paragraphs.pieces;
+        stats.duplicate_paragraph_ratio = ratio(paragraphs.repeated, paragraphs.pieces);
+        stats.duplicate_paragraph_char_ratio = ratio(paragraphs.repeated_chars, stats.n_chars);
     }
 
     /// Signals of n-grams.
