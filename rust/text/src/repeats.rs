@@ -134,6 +134,9 @@ pub(crate) struct Repeats {
     places: Vec<u32>,
     /// The mark of each.
     marked: Vec<u32>,
+    /// Which of the places start a short n-gram, and the marks of these.
+    short: Vec<u32>,
+    marked_short: Vec<(u32, u32)>,
     tally: Tally,
     seen: Seen,
 }
@@ -220,6 +223,7 @@ impl Repeats {
     /// none of its words counts twice.
     pub(crate) fn duplicates(&mut self, words: &Words, ascii: bool) -> [u64; 6] {
         self.repeated_starts(words);
+        self.keep_starts(words);
         let five = self.duplicates_of::<5>(words, ascii);
         self.keep_repeated::<6, 20>(words);
         let six = self.duplicates_of::<6>(words, ascii);
@@ -240,17 +244,51 @@ impl Repeats {
         marks.clear(words.places(5));
         marked.clear();
         marked.extend(words.starts().windows(6).map(|starts| {
-            let start = starts[0];
-            let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
-            let (head, tail) = (load(bytes, 0), load(bytes, START - 8));
-            let hash = fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]);
-            let mark = marks.place(hash);
+            let bytes: &[u8; 16] =
+                words.bytes.get(starts[0]..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
+            let mark = marks.place(hash_of_16([load(bytes, 0), load(bytes, START - 8)]));
             marks.add(mark);
-            mark | (u32::from(starts[5] - start < START) * SHORT)
+            mark | (u32::from(starts[5] - starts[0] < START) * KEPT)
         }));
         places.clear();
         places.extend(0..marked.len() as u32);
-        keep_twice(places, marked, marks);
+        keep(places, |at, _| is_kept(marked[at], marks));
+    }
+
+    /// Of `places`, keeps those whose first `START` bytes other places have too, and those that start a shorter n-gram
+    /// whose bytes another one has.
+    fn keep_starts(&mut self, words: &Words) {
+        const START: usize = 16;
+        let Self { marks, marked, places, short, marked_short, .. } = self;
+        let starts = words.starts();
+        marks.clear(2 * places.len());
+        marked.clear();
+        marked.extend(places.iter().map(|&place| {
+            let mark = marks.place(hash_of_16(first_16(words, starts[place as usize])));
+            marks.add(mark);
+            mark
+        }));
+        short.clear();
+        short.extend(0..places.len() as u32);
+        marked_short.clear();
+        for n in 5..=10 {
+            keep(short, |_, at| {
+                let first = places[at as usize] as usize;
+                starts.get(first + n).is_some_and(|end| end - starts[first] < START)
+            });
+            for &at in &*short {
+                let first = places[at as usize] as usize;
+                let length = starts[first + n] - starts[first];
+                let hash = hash_of_16(first_bytes(first_16(words, starts[first]), length));
+                let mark = marks.place(hash ^ (length as u64).wrapping_mul(FACTORS[0]));
+                marks.add(mark);
+                marked_short.push((at, mark));
+            }
+        }
+        for &(at, mark) in &*marked_short {
+            marked[at as usize] |= u32::from(marks.twice(mark)) * KEPT;
+        }
+        keep(places, |at, _| is_kept(marked[at], marks));
     }
 
     /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
@@ -266,9 +304,9 @@ impl Repeats {
             let hash = stretch_hash::<STRETCH>(words, start);
             let mark = marks.place(hash);
             marks.add(mark);
-            mark | (u32::from(end - start < STRETCH) * SHORT)
+            mark | (u32::from(end - start < STRETCH) * KEPT)
         }));
-        keep_twice(places, marked, marks);
+        keep(places, |at, _| is_kept(marked[at], marks));
     }
 
     fn duplicates_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
@@ -296,19 +334,37 @@ impl Repeats {
     }
 }
 
-/// Set in the mark of a place where too few bytes follow to tell. The bytes behind them are marked all the same: the
-/// same bytes may be cut into fewer words elsewhere.
-const SHORT: u32 = 1 << 31;
+/// Set in the mark of a place that is kept, however often the mark occurs. Where too few bytes follow to tell, those
+/// behind them are marked all the same: the same bytes may be cut into fewer words elsewhere.
+const KEPT: u32 = 1 << 31;
 
-/// Keeps the places that are `SHORT` or whose marks occurred more than once: without a branch, which no processor could
-/// predict.
-fn keep_twice(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
+#[inline(always)]
+fn is_kept(mark: u32, marks: &Marks) -> bool {
+    marks.twice(mark & !KEPT) | (mark >= KEPT)
+}
+
+/// Keeps the items that are wanted, by index and value: without a branch, which no processor could predict.
+#[inline(always)]
+fn keep(items: &mut Vec<u32>, mut wanted: impl FnMut(usize, u32) -> bool) {
     let mut kept = 0;
-    for (at, &mark) in marked.iter().enumerate() {
-        places[kept] = places[at];
-        kept += usize::from(marks.twice(mark & !SHORT) | (mark >= SHORT));
+    for at in 0..items.len() {
+        let item = items[at];
+        items[kept] = item;
+        kept += usize::from(wanted(at, item));
     }
-    places.truncate(kept);
+    items.truncate(kept);
+}
+
+/// The first 16 bytes from `start`.
+#[inline(always)]
+fn first_16(words: &Words, start: usize) -> [u64; 2] {
+    let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
+    [load(bytes, 0), load(bytes, 8)]
+}
+
+#[inline(always)]
+fn hash_of_16([head, tail]: [u64; 2]) -> u64 {
+    fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2])
 }
 
 /// A hash of the first `STRETCH` bytes from `start`.
