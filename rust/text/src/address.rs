@@ -24,6 +24,11 @@ fn is_scheme(text: &str) -> bool {
 fn starts_with_host(text: &str) -> bool {
     let length = text.find(|c| !is_host_char(c)).unwrap_or(text.len());
     let (host, rest) = text.split_at(length);
+    is_host(host, rest)
+}
+
+/// Whether the longest string of characters of hosts is one, given what follows.
+pub(crate) fn is_host(host: &str, rest: &str) -> bool {
     (is_domain(host) || is_public_ipv4(host)) && ends_host(rest)
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn is_upper(c: char) -> bool {
 }
 
 /// Marks that stand apart from the word they touch.
-pub(crate) fn is_mark(c: char) -> bool {
+pub(crate) const fn is_mark(c: char) -> bool {
     match c {
         ',' | ':' | ';' | '!' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '_' | '#' | '*'
         | '&' => true,
@@ -53,7 +53,7 @@ pub(crate) fn is_mark(c: char) -> bool {
 }
 
 /// Quotation marks and CJK brackets.
-pub(crate) fn is_quote(c: char) -> bool {
+pub(crate) const fn is_quote(c: char) -> bool {
     match c {
         '\'' | '"' | '`' | ',' => true,
         _ if c.is_ascii() => false,

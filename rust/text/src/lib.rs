@@ -2,8 +2,10 @@
 
 mod address;
 mod affixes;
+mod ascii;
 pub mod c4;
 pub mod chars;
+mod describe;
 mod letters;
 mod line_stats;
 pub mod lines;

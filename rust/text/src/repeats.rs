@@ -391,7 +391,7 @@ fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
     }
     let four = |at: usize| {
         let bytes: &[u8; 32] = words.bytes.get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-        [0, 8, 16, 24].map(|skip| load(bytes, skip))
+        [load(bytes, 0), load(bytes, 8), load(bytes, 16), load(bytes, 24)]
     };
     let halves = |[a, b, c, d]: [u64; 4], seed: u64| {
         fold(a ^ seed, b ^ FACTORS[1]).rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0])

@@ -5,33 +5,35 @@ use ahash::RandomState;
 /// Bytes of the longest run that is remembered.
 pub(crate) const KEY_BYTES: usize = 32;
 
-/// Bytes of the longest string that is compared as it is; longer ones by a 128-bit hash.
-pub(crate) const EXACT_BYTES: usize = 16;
+/// Bytes of the longest string that is compared as it is; longer ones by a 127-bit hash.
+pub(crate) const EXACT_BYTES: usize = 15;
 
-/// A run or word: its bytes padded with zeros, or their hash, and their number.
+/// A run or word: its bytes padded with zeros and its length in the last byte, or their hash, which has the highest bit.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Key {
-    words: [u64; 2],
-    length: u64,
-}
+pub(crate) struct Key([u64; 2]);
 
 impl PartialEq for Key {
-    /// With one branch instead of three.
+    /// With one branch instead of two.
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        let words = (self.words[0] ^ other.words[0]) | (self.words[1] ^ other.words[1]);
-        words | (self.length ^ other.length) == 0
+        (self.0[0] ^ other.0[0]) | (self.0[1] ^ other.0[1]) == 0
     }
 }
 
 impl Key {
     /// The key of no string.
-    const NONE: Self = Self { words: [0; 2], length: u64::MAX };
+    const NONE: Self = Self([0, Self::length(127)]);
 
-    /// The key of a string of at most 16 bytes, with zeros behind it.
+    const HASH: u64 = 1 << 63;
+
+    const fn length(length: usize) -> u64 {
+        (length as u64) << 56
+    }
+
+    /// The key of a string of at most 15 bytes, with zeros behind it.
     #[inline(always)]
-    pub(crate) fn short(words: [u64; 2], length: usize) -> Self {
-        Self { words, length: length as u64 }
+    pub(crate) fn short([head, tail]: [u64; 2], length: usize) -> Self {
+        Self([head, tail | Self::length(length)])
     }
 
     /// The key of `bytes.get(start..end)`.
@@ -41,8 +43,21 @@ impl Key {
         if length > EXACT_BYTES {
             return Self::of_long(bytes.get(start..end).unwrap_or_default());
         }
-        let words = first_bytes([load(bytes, start), load(bytes, start + 8)], length);
-        Self { words, length: length as u64 }
+        Self::short(first_bytes([load(bytes, start), load(bytes, start + 8)], length), length)
+    }
+
+    /// The key of the first bytes of a string that is at most 15 bytes long.
+    #[inline(always)]
+    pub(crate) fn first(&self, length: usize) -> Self {
+        Self::short(first_bytes(self.0, length), length)
+    }
+
+    /// The byte at a place of a string of at most 15 bytes; 0 behind its end.
+    #[inline(always)]
+    pub(crate) fn byte(&self, at: usize) -> u8 {
+        let [head, tail] = self.0;
+        let bytes = (u128::from(tail & !Self::length(255)) << 64) | u128::from(head);
+        (bytes >> (8 * at)) as u8
     }
 
     /// How many ASCII letters the key starts with and how many of them are upper-case, where at most one more byte
@@ -50,11 +65,12 @@ impl Key {
     #[inline]
     pub(crate) fn letters(&self) -> Option<(u64, u64)> {
         const EACH: u64 = 0x0101_0101_0101_0101;
-        if self.length > EXACT_BYTES as u64 {
+        let [head, tail] = self.0;
+        if tail & Self::HASH != 0 {
             return None;
         }
         let (mut letters, mut upper) = ([0; 2], 0);
-        for (letters, &word) in letters.iter_mut().zip(&self.words) {
+        for (letters, word) in letters.iter_mut().zip([head, tail & !Self::length(255)]) {
             let lower = (word & (EACH * 0x7f)) | (EACH * 0x20);
             let (from_a, past_z) = (lower + EACH * (0x80 - 0x61), lower + EACH * (0x80 - 0x7b));
             let found = from_a & !past_z & !word & (EACH * 0x80);
@@ -63,12 +79,12 @@ impl Key {
             *letters = u64::from((!found & (EACH * 0x80)).trailing_zeros() / 8);
         }
         let count = if letters[0] == 8 { 8 + letters[1] } else { letters[0] };
-        (count + 1 >= self.length).then_some((count, upper))
+        (count + 1 >= tail >> 56).then_some((count, upper))
     }
 
     fn of_long(bytes: &[u8]) -> Self {
         let hash = xxhash_rust::xxh3::xxh3_128(bytes);
-        Self { words: [hash as u64, (hash >> 64) as u64], length: bytes.len() as u64 }
+        Self([hash as u64, (hash >> 64) as u64 | Self::HASH])
     }
 }
 
@@ -98,9 +114,12 @@ static MASKS: [[u64; 4]; 33] = {
 
 /// The first `length` of the bytes of some words, zeros behind them.
 #[inline(always)]
-pub(crate) fn first_bytes<const N: usize>(words: [u64; N], length: usize) -> [u64; N] {
+pub(crate) fn first_bytes<const N: usize>(mut words: [u64; N], length: usize) -> [u64; N] {
     let masks = &MASKS[length.min(MASKS.len() - 1)];
-    std::array::from_fn(|place| words[place] & masks[place])
+    for (word, mask) in words.iter_mut().zip(masks) {
+        *word &= mask;
+    }
+    words
 }
 
 /// Something that is found by its key.
@@ -178,8 +197,8 @@ impl<E: Keyed> Interner<E> {
 
     #[inline(always)]
     fn hash(&self, key: &Key) -> u64 {
-        let ([a, b], [s, t]) = (key.words, self.seeds);
-        fold(fold(a ^ s, t ^ key.length) ^ b, s)
+        let ([head, tail], [one, other]) = (key.0, self.seeds);
+        fold(head ^ one, tail ^ other)
     }
 
     #[inline(never)]

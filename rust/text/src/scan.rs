@@ -71,7 +71,7 @@ pub(crate) fn short_run(chunk: &[u8; CHUNK]) -> Option<([u64; 2], usize)> {
     // Whether a run has more than eight bytes is hard to predict.
     let length = |found: u64| (found.trailing_zeros() / 8) as usize;
     let length = select_unpredictable(found[0] == 0, 8 + length(found[1]), length(found[0]));
-    (length < EXACT_BYTES && MEANING[usize::from(chunk[length])] == 1)
+    (length <= EXACT_BYTES && MEANING[usize::from(chunk[length])] == 1)
         .then(|| (first_bytes(words, length), length))
 }
 

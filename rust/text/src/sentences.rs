@@ -77,15 +77,15 @@ impl Steps {
 
     /// The same for a run of at most 127 words.
     pub(crate) fn packed(&self) -> PackedSteps {
-        let byte = |begins: u32, stopped: bool| begins << 1 | u32::from(stopped);
+        let byte = |begins: u32, stopped: bool| (begins as u16) << 1 | u16::from(stopped);
         let [plain, stopped] = [0, 1].map(|state| byte(self.begins[state], self.stopped[state]));
-        PackedSteps(plain | stopped << 8 | (plain + 2) << 16)
+        PackedSteps(plain | stopped << 8)
     }
 }
 
-/// `Steps` in a byte for each `RunSentences::state`: sentences that begin, then whether a stop mark is last.
+/// `Steps` in a byte without and one with a stop mark before: sentences that begin, then whether a stop mark is last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PackedSteps(u32);
+pub(crate) struct PackedSteps(u16);
 
 /// `SentenceCounter` over whole runs.
 pub(crate) struct RunSentences {
@@ -107,8 +107,8 @@ impl RunSentences {
     /// A run of words.
     #[inline(always)]
     pub(crate) fn push(&mut self, run: PackedSteps) {
-        let step = run.0 >> self.state;
-        self.sentences += u64::from((step >> 1) & 0x7f);
+        let step = u32::from(run.0) >> (self.state & Self::STOPPED);
+        self.sentences += u64::from((step >> 1) & 0x7f) + u64::from(self.state / Self::LINE_START);
         self.state = (step & 1) * Self::STOPPED;
     }
 
@@ -128,8 +128,10 @@ impl RunSentences {
 
 /// Terminal punctuation that stands alone. Stop marks encoded after Unicode 10 end no sentence for spaCy.
 fn is_stop(token: &str) -> bool {
-    if token.len() > 4 {
-        return false;
+    match token.as_bytes() {
+        [one] => return matches!(one, b'.' | b'!' | b'?'),
+        [first, ..] if *first >= 0x80 && token.len() <= 4 => {}
+        _ => return false,
     }
     let mut chars = token.chars();
     chars.next().is_some_and(|c| {

@@ -3,33 +3,28 @@
 //! How a run splits into words, and every count over its characters, depends on the run alone. Texts repeat most of
 //! their runs, so each is looked at closely once, and after that found by its bytes.
 
-use crate::chars::{Class, Classes};
+use crate::chars::Classes;
+use crate::describe::{describe_plain, look};
 use crate::repeats::Words;
 use crate::runs::{Interner, Key, Keyed};
 use crate::sentences::{PackedSteps, Steps};
-use crate::totals::{Adder, Counts, GROUPS, Totals};
+use crate::totals::{Adder, Counts, Totals};
 use crate::words::{Splitter, is_plain};
 
-/// A run or word of a text, in one cache line.
-#[repr(align(64))]
+/// A run or word of a text, two of them in a cache line.
+#[repr(align(32))]
 pub(crate) struct Entry {
     key: Key,
-    /// The counts of one occurrence, of which a run has few.
-    counts: Counts,
-    /// Runs of the text `met` that are this.
-    occurrences: u32,
-    /// The last text in which the run occurred.
-    met: u32,
-    /// Its words by number if there are one or two of them, else the place of them in the vocabulary's list.
+    /// Its words by number if there are one (and 0) or two of them, else the place of them in the vocabulary's list.
     words: [u32; 2],
+    /// Runs of the text that are this.
+    occurrences: u32,
     /// What it does to the count of sentences.
     steps: PackedSteps,
     /// How many words; 0 = not described yet.
     count: u8,
     /// Bytes of the first of at most two words.
     first: u8,
-    /// In how many texts the run occurred, older ones for less.
-    texts: u16,
 }
 
 impl Entry {
@@ -43,15 +38,14 @@ impl Entry {
     /// Its words if there are one or two of them.
     #[inline(always)]
     fn few(&self) -> &[u32] {
-        self.words.get(..usize::from(self.count)).unwrap_or_default()
+        if self.count <= 2 { &self.words[..usize::from(self.count)] } else { &[] }
     }
 }
 
 impl Keyed for Entry {
+    #[inline(always)]
     fn new(key: Key) -> Self {
-        let steps = PackedSteps::default();
-        let counts = [0; GROUPS];
-        Self { key, counts, occurrences: 0, met: 0, words: [0; 2], steps, count: 0, first: 0, texts: 0 }
+        Self { key, words: [0; 2], occurrences: 0, steps: PackedSteps::default(), count: 0, first: 0 }
     }
 
     #[inline(always)]
@@ -60,23 +54,77 @@ impl Keyed for Entry {
     }
 }
 
+/// What is asked of a run once for each text that it occurs in.
+#[derive(Clone, Copy, Default)]
+struct About {
+    /// The counts of one occurrence, of which a run has few.
+    counts: Counts,
+    /// In how many texts the run occurred, older ones for less.
+    texts: u16,
+}
+
 /// The runs and words of a text. What it knows of runs that many texts have it keeps from text to text.
-#[derive(Default)]
 pub(crate) struct Vocabulary {
     classes: Classes,
     runs: Interner<Entry>,
+    /// By the numbers of runs; words that are no runs may be missing.
+    about: Vec<About>,
     /// Number and bytes of the words of runs with more than two.
     words: Vec<(u32, u32)>,
-    /// The number of the text.
-    text: u32,
+    /// The numbers of the words of one ASCII character; 0 = not known yet.
+    marks: [u32; 128],
     /// The runs of the text.
-    met: Vec<u32>,
+    met: Distinct,
     /// How often each word occurs, by number.
     uses: Vec<u32>,
     /// The words of the text.
-    used: Vec<u32>,
+    used: Distinct,
     /// Counts of runs that are not remembered.
     long: Totals,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self {
+            classes: Classes::default(),
+            runs: Interner::default(),
+            about: Vec::new(),
+            words: Vec::new(),
+            marks: [0; 128],
+            met: Distinct::default(),
+            uses: Vec::new(),
+            used: Distinct::default(),
+            long: Totals::default(),
+        }
+    }
+}
+
+/// Numbers, each once. No processor could predict which are new, so each is written, and the next one overwrites it
+/// where it is not.
+#[derive(Default)]
+struct Distinct {
+    numbers: Vec<u32>,
+    count: usize,
+}
+
+impl Distinct {
+    #[inline(always)]
+    fn add(&mut self, number: u32, new: bool) {
+        if self.numbers.len() <= self.count {
+            self.grow();
+        }
+        self.numbers[self.count] = number;
+        self.count += usize::from(new);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.numbers.resize((2 * self.count).max(1024), 0);
+    }
+
+    fn numbers(&self) -> &[u32] {
+        self.numbers.get(..self.count).unwrap_or_default()
+    }
 }
 
 impl Vocabulary {
@@ -85,16 +133,14 @@ impl Vocabulary {
 
     /// Begins another text.
     pub(crate) fn begin(&mut self) {
-        for &word in &self.used {
+        for &word in self.used.numbers() {
             self.uses[word as usize] = 0;
         }
-        self.used.clear();
-        self.met.clear();
+        (self.used.count, self.met.count) = (0, 0);
         self.long = Totals::default();
-        if self.runs.entries.len() > Self::ROOM || self.text == u32::MAX {
+        if self.runs.entries.len() > Self::ROOM {
             self.forget();
         }
-        self.text += 1;
     }
 
     /// Keeps the runs that occurred in several texts, with their words.
@@ -105,8 +151,8 @@ impl Vocabulary {
         let mut room = Self::ROOM / 2;
         // The first entry is of no run.
         numbers[0] = 0;
-        for (number, run) in self.runs.entries.iter().enumerate() {
-            if run.texts < 2 || room == 0 {
+        for (number, (run, about)) in self.runs.entries.iter().zip(&self.about).enumerate() {
+            if about.texts < 2 || room == 0 {
                 continue;
             }
             room -= 1;
@@ -123,11 +169,13 @@ impl Vocabulary {
         }
         let former = std::mem::take(&mut self.words);
         let mut entries = std::mem::take(&mut self.runs.entries);
+        self.about.resize(entries.len(), About::default());
         let mut kept = numbers.iter().map(|&number| number != GONE);
         entries.retain(|_| kept.next().unwrap_or_default());
-        for run in &mut entries {
-            run.met = 0;
-            run.texts /= 2;
+        let mut kept = numbers.iter().map(|&number| number != GONE);
+        self.about.retain(|_| kept.next().unwrap_or_default());
+        for (run, about) in entries.iter_mut().zip(&mut self.about) {
+            about.texts /= 2;
             let list = former.get(run.list()).unwrap_or_default();
             // Kept as a word of another run only: to be described again.
             let mut words = run.few().iter().chain(list.iter().map(|(word, _)| word));
@@ -143,14 +191,15 @@ impl Vocabulary {
             self.words.extend(list.iter().map(|&(word, length)| (numbers[word as usize], length)));
         }
         entries.shrink_to(2 * Self::ROOM);
+        self.about.shrink_to(2 * Self::ROOM);
         self.runs.refill(entries);
         (self.uses, self.used, self.met) = Default::default();
-        self.text = 0;
+        self.marks.fill(0);
     }
 
     /// How often each word occurs, by number; complete after `finish`.
     pub(crate) fn uses(&self) -> impl Iterator<Item = u32> {
-        self.used.iter().map(|&word| self.uses[word as usize])
+        self.used.numbers().iter().map(|&word| self.uses[word as usize])
     }
 
     /// How often a word occurs.
@@ -171,17 +220,12 @@ impl Vocabulary {
     ) -> PackedSteps {
         let number = self.runs.intern(key);
         let mut found = &mut self.runs.entries[number as usize];
-        if found.met != self.text {
-            found.met = self.text;
-            found.occurrences = 0;
-            found.texts = found.texts.saturating_add(1);
-            self.met.push(number);
-            if found.count == 0 {
-                self.describe(text, (start, start + length), number, key, splitter);
-                found = &mut self.runs.entries[number as usize];
-            }
-        }
+        self.met.add(number, found.occurrences == 0);
         found.occurrences += 1;
+        if found.count == 0 {
+            self.describe(text, (start, start + length), number, key, splitter);
+            found = &mut self.runs.entries[number as usize];
+        }
         if found.count <= 2 {
             words.push_few(found.words, usize::from(found.count), usize::from(found.first), length);
         } else {
@@ -203,27 +247,31 @@ impl Vocabulary {
     ) {
         let run = text.get(start..end).unwrap_or_default();
         let plain = key.letters().filter(|&(letters, _)| is_plain(run, letters as usize));
-        let (mut words, mut first) = ([number; 2], run.len());
+        let (mut words, mut first) = ([number, 0], run.len());
         let (counts, count, steps) = if let Some((letters, upper)) = plain {
             if run.len() > letters as usize {
                 first = letters as usize;
-                words = self.two_words(text, start, start + first, end);
+                words = [self.runs.intern(&key.first(first)), self.mark(key.byte(first))];
             }
             let (totals, steps) = describe_plain(run, letters, upper);
             (totals.packed(), totals.words_and_marks, steps)
         } else {
             splitter.split(run);
+            let number_of =
+                |runs: &mut Interner<Entry>, start, end| runs.intern(&Key::of(text.as_bytes(), start, end));
             match splitter.tokens() {
                 [_] => {}
                 [word, _] => {
                     first = word.len();
-                    words = self.two_words(text, start, start + first, end);
+                    let cut = start + first;
+                    words =
+                        [(start, cut), (cut, end)].map(|(start, end)| number_of(&mut self.runs, start, end));
                 }
                 several => {
-                    words = [self.words.len() as u32; 2];
+                    words = [self.words.len() as u32, 0];
                     let mut at = start;
                     for word in several {
-                        let number = self.runs.intern(&Key::of(text.as_bytes(), at, at + word.len()));
+                        let number = number_of(&mut self.runs, at, at + word.len());
                         self.words.push((number, word.len() as u32));
                         at += word.len();
                     }
@@ -233,16 +281,24 @@ impl Vocabulary {
             (totals.packed(), totals.words_and_marks, steps)
         };
         let entry = &mut self.runs.entries[number as usize];
-        entry.counts = counts;
         entry.words = words;
         entry.first = first as u8;
         entry.count = count as u8;
         entry.steps = steps.packed();
+        let known = self.about.len();
+        if known <= number as usize {
+            self.about.resize(self.runs.entries.len(), About::default());
+        }
+        self.about[number as usize].counts = counts;
     }
 
-    /// The numbers of the two parts of a run.
-    fn two_words(&mut self, text: &str, start: usize, cut: usize, end: usize) -> [u32; 2] {
-        [(start, cut), (cut, end)].map(|(start, end)| self.runs.intern(&Key::of(text.as_bytes(), start, end)))
+    /// The number of a word of one ASCII character.
+    fn mark(&mut self, mark: u8) -> u32 {
+        let number = &mut self.marks[usize::from(mark & 0x7f)];
+        if *number == 0 {
+            *number = self.runs.intern(&Key::short([u64::from(mark), 0], 1));
+        }
+        *number
     }
 
     /// Counts a run of any length without remembering it; adds its words, but not their bytes.
@@ -259,6 +315,7 @@ impl Vocabulary {
         for word in splitter.tokens() {
             let number = self.runs.intern(&Key::of(text.as_bytes(), at, at + word.len()));
             at += word.len();
+            self.make_room();
             self.use_word(number, 1);
             words.push(number, word.len());
         }
@@ -270,15 +327,19 @@ impl Vocabulary {
     /// The sums of all counts of all runs; completes `uses`.
     pub(crate) fn finish(&mut self) -> Totals {
         let mut adder = Adder::starting(self.long);
-        for place in 0..self.met.len() {
-            let run = &self.runs.entries[self.met[place] as usize];
-            let (times, count, few, list) = (run.occurrences, run.count, run.words, run.list());
-            adder.add_times(&run.counts, times);
-            if count <= 2 {
-                self.use_word(few[0], times);
-            }
-            if count == 2 {
-                self.use_word(few[1], times);
+        self.make_room();
+        for place in 0..self.met.count {
+            let number = self.met.numbers[place] as usize;
+            let run = &mut self.runs.entries[number];
+            let times = std::mem::take(&mut run.occurrences);
+            let (words, list) = (run.words, run.list());
+            let about = &mut self.about[number];
+            about.texts = about.texts.saturating_add(1);
+            adder.add_times(&about.counts, times);
+            if list.is_empty() {
+                for number in words {
+                    self.use_word(number, times);
+                }
             }
             for place in list {
                 self.use_word(self.words[place].0, times);
@@ -287,127 +348,19 @@ impl Vocabulary {
         adder.finish()
     }
 
-    #[inline(always)]
-    fn use_word(&mut self, number: u32, times: u32) {
-        let place = number as usize;
-        if place >= self.uses.len() {
+    /// Makes room for the uses of all words.
+    fn make_room(&mut self) {
+        if self.uses.len() < self.runs.entries.len() {
             self.uses.resize(self.runs.entries.len(), 0);
         }
-        let uses = &mut self.uses[place];
-        if *uses == 0 {
-            self.used.push(number);
-        }
+        // The word that a run of one word has as its second is no word, and never new.
+        self.uses[0] = 1;
+    }
+
+    #[inline(always)]
+    fn use_word(&mut self, number: u32, times: u32) {
+        let uses = &mut self.uses[number as usize];
+        self.used.add(number, *uses == 0);
         *uses = uses.saturating_add(times);
-    }
-}
-
-/// Counts over letters and perhaps one mark, which is all that most runs are.
-#[inline(always)]
-fn describe_plain(run: &str, letters: u64, upper: u64) -> (Totals, Steps) {
-    let mark = run.as_bytes().get(letters as usize).copied();
-    let marks = u64::from(mark.is_some());
-    let totals = Totals {
-        chars: letters + marks,
-        upper,
-        marks,
-        words_and_marks: 1 + marks,
-        words: 1,
-        word_chars: letters,
-        alphabetic: 1,
-        ipsum: u64::from(starts_with_ipsum(run)),
-        ..Totals::default()
-    };
-    (totals, Steps::of_plain(mark.is_some(), matches!(mark, Some(b'.' | b'!' | b'?'))))
-}
-
-/// Counts over the characters and words of a run.
-fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Steps) {
-    let (mut totals, mut steps) = (Totals::default(), Steps::default());
-    let ascii = run.is_ascii();
-    // A byte for each sum, of at most 255 characters.
-    let (mut counts, mut room) = (0, 255);
-    for word in words {
-        let (mut chars, mut class) = (0, Class::default());
-        for piece in pieces(word) {
-            if piece.len() > room {
-                add_characters(&mut totals, std::mem::take(&mut counts));
-                room = 255;
-            }
-            room -= piece.len();
-            let mut add = |(each, one): (u64, Class)| {
-                counts += each;
-                class = class.or(one);
-                chars += 1;
-            };
-            if ascii {
-                piece.bytes().for_each(|byte| add(classes.of_ascii(byte)));
-            } else {
-                piece.chars().map(|c| classes.of(c)).for_each(|one| add((one.counts(), one)));
-            }
-        }
-        totals.words_and_marks += 1;
-        totals.alphabetic += u64::from(class.has_letter());
-        totals.words += u64::from(class.has_no_symbol());
-        totals.word_chars += if class.has_no_symbol() { chars } else { 0 };
-        steps.push(word, class.is_punctuation());
-    }
-    add_characters(&mut totals, counts);
-    totals.ellipses += ellipses(run);
-    totals.ipsum = u64::from(starts_with_ipsum(run));
-    (totals, steps)
-}
-
-/// Adds the sums over characters that `Class::counts` packs.
-fn add_characters(totals: &mut Totals, counts: u64) {
-    let [chars, digits, upper, marks, hashes, curly_brackets, ellipses, _] =
-        counts.to_le_bytes().map(u64::from);
-    totals.chars += chars;
-    totals.digits += digits;
-    totals.upper += upper;
-    totals.marks += marks;
-    totals.hashes += hashes;
-    totals.curly_brackets += curly_brackets;
-    totals.ellipses += ellipses;
-}
-
-fn starts_with_ipsum(run: &str) -> bool {
-    run.as_bytes().get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"ipsum"))
-}
-
-/// A word in pieces of which a byte can count the characters.
-fn pieces(word: &str) -> impl Iterator<Item = &str> {
-    let mut rest = word;
-    std::iter::from_fn(move || {
-        if rest.len() < 256 {
-            return (!rest.is_empty()).then(|| std::mem::take(&mut rest));
-        }
-        let (piece, more) = rest.split_at(
-            (0..=255.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or_default(),
-        );
-        rest = more;
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
-/// Occurrences of `...` without overlap.
-fn ellipses(run: &str) -> u64 {
-    let runs = run.as_bytes().chunk_by(|a, b| a == b).filter(|same| same.first() == Some(&b'.'));
-    runs.map(|dots| dots.len() as u64 / 3).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_is_described_by_its_parts() {
-        let run = "IPSUM{#1...é…";
-        let mut splitter = Splitter::default();
-        splitter.split(run);
-        let (totals, _) = look(Classes::default(), run, splitter.tokens());
-        assert_eq!(totals.chars, 13);
-        assert_eq!((totals.digits, totals.upper, totals.hashes, totals.curly_brackets), (1, 5, 1, 1));
-        assert_eq!((totals.ellipses, totals.ipsum), (2, 1));
-        assert_eq!(totals.words_and_marks, splitter.tokens().len() as u64);
     }
 }

@@ -12,6 +12,7 @@ use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
 
 use crate::address::is_address;
 use crate::affixes::{infixes, prefix_length, suffix_length};
+use crate::ascii::{self, Bytes};
 use crate::chars::is_space;
 use crate::specials::{ENGLISH, Traits};
 
@@ -76,16 +77,20 @@ impl<'t> Splitter<'t> {
     /// Leaves the tokens of `run`, which has no white space, in `self.tokens`.
     pub(crate) fn split(&mut self, run: &'t str) {
         self.tokens.clear();
-        let letters = run.bytes().take_while(u8::is_ascii_alphabetic).count();
-        if letters == run.len() && ENGLISH.get(run).is_none() {
+        let bytes = Bytes::of(run);
+        if bytes.are_letters() && ENGLISH.get(run).is_none() {
             self.tokens.push(run);
             return;
         }
-        self.split_affixes(run, true);
+        if bytes.are_ascii() {
+            ascii::split(run, bytes, &mut self.tokens, &mut self.suffixes);
+        } else {
+            self.split_affixes(run, true);
+        }
         if self.tokens.len() > 1 {
             merge_specials(run, &mut self.tokens);
         }
-        if !run.is_ascii() && self.tokens.iter().any(|token| token.contains(is_unspaced)) {
+        if !bytes.are_ascii() && self.tokens.iter().any(|token| token.contains(is_unspaced)) {
             for token in std::mem::take(&mut self.tokens) {
                 if token.contains(is_unspaced) {
                     segments(token, &mut self.tokens);
@@ -97,7 +102,7 @@ impl<'t> Splitter<'t> {
     }
 
     /// Cuts marks off both ends in turn, then at the marks inside; `specials` are kept as printed.
-    fn split_affixes(&mut self, run: &'t str, specials: bool) {
+    pub(crate) fn split_affixes(&mut self, run: &'t str, specials: bool) {
         let special = |word: &str| specials && ENGLISH.get(word).is_some();
         let mut word = run;
         while !word.is_empty() && !special(word) {
@@ -174,7 +179,7 @@ pub(crate) fn is_web_address(run: &str) -> bool {
     run.contains('.') && is_address(run.trim_matches(marks))
 }
 
-fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
+pub(crate) fn parts<'t>(word: &'t str, lengths: &[u8]) -> impl Iterator<Item = &'t str> {
     lengths.iter().scan(0, |start, &length| {
         let end = *start + usize::from(length);
         let part = word.get(*start..end);

@@ -1,0 +1,295 @@
+//! Word splitting of runs of ASCII: the cuts of `affixes` and `address`, from the classes of bytes.
+
+use crate::address::is_host;
+use crate::letters::{is_mark, is_quote, is_unit};
+use crate::specials::ENGLISH;
+
+/// What bytes there are, in a bit each.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Bytes(u16);
+
+impl Bytes {
+    const LOWER: u16 = 1;
+    const UPPER: u16 = 1 << 1;
+    const DIGIT: u16 = 1 << 2;
+    const DOT: u16 = 1 << 3;
+    const AT: u16 = 1 << 4;
+    /// Stand apart from the word they touch, at both its ends.
+    const MARK: u16 = 1 << 5;
+    const QUOTE: u16 = 1 << 6;
+    /// Always cut off the start.
+    const PREFIX: u16 = 1 << 7;
+    /// May cut a word inside.
+    const INFIX: u16 = 1 << 8;
+    /// Part of a host name.
+    const HOST: u16 = 1 << 9;
+    const WIDE: u16 = 1 << 10;
+    const LETTER: u16 = Self::LOWER | Self::UPPER;
+
+    /// The classes of a string's bytes.
+    #[inline]
+    pub(crate) fn of(run: &str) -> Self {
+        Self(run.bytes().fold(0, |all, byte| all | class(byte)))
+    }
+
+    /// Is each an ASCII letter?
+    pub(crate) fn are_letters(self) -> bool {
+        self.0 & !(Self::LETTER | Self::HOST) == 0
+    }
+
+    /// Is each of ASCII?
+    pub(crate) fn are_ascii(self) -> bool {
+        self.0 & Self::WIDE == 0
+    }
+
+    fn have(self, class: u16) -> bool {
+        self.0 & class != 0
+    }
+}
+
+static CLASSES: [u16; 256] = {
+    let mut classes = [Bytes::WIDE; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        let letter = if byte.is_ascii_lowercase() {
+            Bytes::LOWER | Bytes::HOST
+        } else if byte.is_ascii_uppercase() {
+            Bytes::UPPER | Bytes::HOST
+        } else if byte.is_ascii_digit() {
+            Bytes::DIGIT | Bytes::HOST
+        } else {
+            0
+        };
+        let mark = if is_mark(byte as char) { Bytes::MARK | Bytes::PREFIX } else { 0 };
+        let quote = if is_quote(byte as char) { Bytes::QUOTE | Bytes::PREFIX } else { 0 };
+        let infix = match byte {
+            b'.' | b'+' | b'*' | b'^' | b'-' | b',' | b':' | b'<' | b'>' | b'=' | b'/' | b'~' => Bytes::INFIX,
+            _ => 0,
+        };
+        let more = match byte {
+            b'.' => Bytes::DOT | Bytes::HOST,
+            b'_' | b'-' => Bytes::HOST,
+            b'@' => Bytes::AT,
+            b'$' | b'%' | b'=' => Bytes::PREFIX,
+            _ => 0,
+        };
+        classes[byte as usize] = letter | mark | quote | infix | more;
+        byte += 1;
+    }
+    classes
+};
+
+#[inline(always)]
+fn class(byte: u8) -> u16 {
+    CLASSES[usize::from(byte)]
+}
+
+#[inline(always)]
+fn is(byte: Option<&u8>, classes: u16) -> bool {
+    byte.is_some_and(|&byte| class(byte) & classes != 0)
+}
+
+/// Appends the words and marks of a run, but special strings inside it in pieces.
+pub(crate) fn split<'t>(run: &'t str, found: Bytes, tokens: &mut Vec<&'t str>, suffixes: &mut Vec<&'t str>) {
+    let special = |word: &str| ENGLISH.get(word).is_some();
+    let mut word = run;
+    while !word.is_empty() && !special(word) {
+        let prefix = prefix_length(word.as_bytes());
+        let (head, rest) = word.split_at(prefix);
+        if prefix > 0 && special(rest) {
+            tokens.push(head);
+            word = rest;
+            break;
+        }
+        let suffix = suffix_length(rest, found);
+        if prefix + suffix == 0 {
+            break;
+        }
+        let (body, tail) = rest.split_at(rest.len() - suffix);
+        if suffix > 0 {
+            suffixes.push(tail);
+            let without_tail = word.get(..prefix + body.len()).unwrap_or_default();
+            if special(without_tail) {
+                word = without_tail;
+                break;
+            }
+        }
+        if prefix > 0 {
+            tokens.push(head);
+        }
+        word = body;
+    }
+    push_body(word, found, tokens);
+    tokens.extend(suffixes.drain(..).rev());
+}
+
+fn prefix_length(word: &[u8]) -> usize {
+    let Some(&first) = word.first() else { return 0 };
+    let next = word.get(1);
+    match first {
+        _ if class(first) & Bytes::PREFIX != 0 => 1,
+        b'.' if next == Some(&b'.') => dots(word.iter()),
+        b'+' => usize::from(!is(next, Bytes::DIGIT)),
+        b'U' if word.starts_with(b"US$") => 3,
+        b'A' | b'C' if next == Some(&b'$') => 2,
+        _ => 0,
+    }
+}
+
+fn suffix_length(word: &str, found: Bytes) -> usize {
+    let [.., last] = word.as_bytes() else { return 0 };
+    let mut back = word.as_bytes().iter().rev().skip(1);
+    let before = back.next();
+    let single = match last {
+        _ if class(*last) & (Bytes::MARK | Bytes::QUOTE) != 0 => 1,
+        b'.' if before == Some(&b'.') => dots(word.as_bytes().iter().rev()),
+        b'.' => usize::from(
+            is(before, Bytes::LOWER | Bytes::DIGIT | Bytes::MARK | Bytes::QUOTE)
+                || matches!(before, Some(b'%' | b'-' | b'+' | b'|'))
+                || (is(before, Bytes::UPPER) && is(back.next(), Bytes::UPPER)),
+        ),
+        b's' | b'S' if before == Some(&b'\'') => 2,
+        b'+' => usize::from(is(before, Bytes::DIGIT)),
+        _ => 0,
+    };
+    if found.have(Bytes::DIGIT) { single.max(quantity_length(word)) } else { single }
+}
+
+/// A unit of measure or currency at the end, straight after a digit.
+fn quantity_length(word: &str) -> usize {
+    let near = word.bytes().rev().take(6).position(|byte| byte.is_ascii_digit());
+    let tail = near.and_then(|length| word.get(word.len() - length..)).unwrap_or_default();
+    if is_unit(tail) || matches!(tail, "$" | "US$" | "C$" | "A$") { tail.len() } else { 0 }
+}
+
+fn push_body<'t>(body: &'t str, found: Bytes, tokens: &mut Vec<&'t str>) {
+    if body.is_empty() {
+        return;
+    }
+    if let Some(lengths) = ENGLISH.get(body) {
+        return tokens.extend(crate::words::parts(body, lengths));
+    }
+    if !found.have(Bytes::INFIX) || (found.have(Bytes::DOT) && is_address(body, found)) {
+        return tokens.push(body);
+    }
+    let bytes = body.as_bytes();
+    let (mut start, mut at) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let length = if class(byte) & Bytes::INFIX == 0 { 0 } else { infix_length(bytes, at, byte) };
+        if length > 0 && at > 0 {
+            if at > start {
+                tokens.extend(body.get(start..at));
+            }
+            start = at + length;
+            tokens.extend(body.get(at..start));
+        }
+        at += length.max(1);
+    }
+    tokens.extend(body.get(start..).filter(|rest| !rest.is_empty()));
+}
+
+fn infix_length(bytes: &[u8], at: usize, byte: u8) -> usize {
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    let rest = bytes.get(at..).unwrap_or_default();
+    let letter_next = |skip: usize| is(rest.get(skip), Bytes::LETTER);
+    match byte {
+        b'.' if rest.get(1) == Some(&b'.') => dots(rest.iter()),
+        b'.' => usize::from(
+            is(before, Bytes::LOWER | Bytes::QUOTE) && is(rest.get(1), Bytes::UPPER | Bytes::QUOTE),
+        ),
+        b'+' | b'*' | b'^' | b'-'
+            if is(before, Bytes::DIGIT) && (is(rest.get(1), Bytes::DIGIT) || rest.get(1) == Some(&b'-')) =>
+        {
+            1
+        }
+        b',' => usize::from(is(before, Bytes::LETTER) && letter_next(1)),
+        b':' | b'<' | b'>' | b'=' | b'/' | b'~' => {
+            usize::from(is(before, Bytes::LETTER | Bytes::DIGIT) && letter_next(1))
+        }
+        b'-' if is(before, Bytes::LETTER | Bytes::DIGIT) => {
+            let run = rest.iter().take(4).take_while(|&&byte| byte == b'-').count();
+            if run <= 3 && letter_next(run) { run } else { 0 }
+        }
+        _ => 0,
+    }
+}
+
+fn dots<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
+    bytes.take_while(|&&byte| byte == b'.').count()
+}
+
+/// `address::is_address` of ASCII.
+fn is_address(word: &str, found: Bytes) -> bool {
+    let after_scheme = || {
+        let at = word.as_bytes().windows(3).position(|three| three == b"://")?;
+        let fits = |&byte: &u8| class(byte) & Bytes::HOST != 0 || byte == b'+';
+        let scheme = word.as_bytes().get(..at)?;
+        (at > 1 && scheme.iter().all(fits)).then_some(at + 3)
+    };
+    let starts_with_host = |start: usize| {
+        let Some(text) = word.get(start..) else { return false };
+        let length = text.bytes().take_while(|&byte| class(byte) & Bytes::HOST != 0).count();
+        let (host, rest) = text.split_at(length);
+        matches!(rest.as_bytes().first(), None | Some(b':' | b'/' | b'?' | b'#')) && is_host(host, rest)
+    };
+    starts_with_host(0)
+        || after_scheme().is_some_and(starts_with_host)
+        || (found.have(Bytes::AT)
+            && word.match_indices('@').any(|(at, _)| at > 0 && starts_with_host(at + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Splitter;
+    use proptest::prelude::*;
+
+    fn check(run: &str) {
+        let (mut tokens, mut suffixes) = (Vec::new(), Vec::new());
+        split(run, Bytes::of(run), &mut tokens, &mut suffixes);
+        let mut general = Splitter::default();
+        general.split_affixes(run, true);
+        assert_eq!(tokens, general.tokens(), "{run}");
+        assert!(suffixes.is_empty());
+    }
+
+    /// A piece of the runs that documentation, addresses, numbers and special strings are made of.
+    fn piece() -> impl Strategy<Value = String> {
+        let mut specials: Vec<_> =
+            ENGLISH.strings().filter(|word| word.is_ascii()).map(str::to_owned).collect();
+        specials.sort_unstable();
+        prop_oneof![
+            "[!-~]{1,6}",
+            "[a-z]{1,4}|[A-Z]{1,3}|[0-9]{1,3}",
+            "[.]{1,4}|[-]{1,5}|[+*^,:<>=/~_]|[\"'`()\\[\\]]",
+            "::|://|http://|@|\\.md|\\.com|US\\$|[AC]\\$|'s|'S|8\\.8\\.8\\.8|:80",
+            "km|m/s|km/h|kmh|MB|mbar|%|K|hPa|\\$",
+            proptest::sample::select(specials),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+        #[test]
+        fn splits_like_the_general_rules(pieces in proptest::collection::vec(piece(), 0..9)) {
+            check(&pieces.concat());
+        }
+    }
+
+    #[test]
+    fn every_run_of_three_bytes_splits_like_the_general_rules() {
+        let bytes: Vec<char> = ('!'..='/')
+            .chain(['0', 'a', 'A', 's', 'm', 'K'])
+            .chain(':'..='@')
+            .chain('['..='`')
+            .chain('{'..='~')
+            .collect();
+        for &a in &bytes {
+            for &b in &bytes {
+                for &c in &bytes {
+                    check(&String::from_iter([a, b, c]));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a run without white space counts for, from a look at each of its characters.
+
+use crate::chars::{Class, Classes};
+use crate::sentences::Steps;
+use crate::totals::Totals;
+
+/// Counts over letters and perhaps one mark, which is all that most runs are.
+#[inline(always)]
+pub(crate) fn describe_plain(run: &str, letters: u64, upper: u64) -> (Totals, Steps) {
+    let mark = run.as_bytes().get(letters as usize).copied();
+    let marks = u64::from(mark.is_some());
+    let totals = Totals {
+        chars: letters + marks,
+        upper,
+        marks,
+        words_and_marks: 1 + marks,
+        words: 1,
+        word_chars: letters,
+        alphabetic: 1,
+        ipsum: u64::from(starts_with_ipsum(run)),
+        ..Totals::default()
+    };
+    (totals, Steps::of_plain(mark.is_some(), matches!(mark, Some(b'.' | b'!' | b'?'))))
+}
+
+/// Counts over the characters and words of a run.
+pub(crate) fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Steps) {
+    let (mut totals, mut steps) = (Totals::default(), Steps::default());
+    let ascii = run.is_ascii();
+    // A byte for each sum, of at most 255 characters.
+    let (mut counts, mut room) = (0, 255);
+    for word in words {
+        let (mut chars, mut class) = (0, Class::default());
+        if ascii && word.len() <= room {
+            room -= word.len();
+            chars = word.len() as u64;
+            for byte in word.bytes() {
+                let (each, one) = classes.of_ascii(byte);
+                counts += each;
+                class = class.or(one);
+            }
+        } else {
+            for piece in pieces(word) {
+                if piece.len() > room {
+                    add_characters(&mut totals, std::mem::take(&mut counts));
+                    room = 255;
+                }
+                room -= piece.len();
+                for one in piece.chars().map(|c| classes.of(c)) {
+                    counts += one.counts();
+                    class = class.or(one);
+                    chars += 1;
+                }
+            }
+        }
+        totals.words_and_marks += 1;
+        totals.alphabetic += u64::from(class.has_letter());
+        totals.words += u64::from(class.has_no_symbol());
+        totals.word_chars += if class.has_no_symbol() { chars } else { 0 };
+        steps.push(word, class.is_punctuation());
+    }
+    add_characters(&mut totals, counts);
+    totals.ellipses += ellipses(run);
+    totals.ipsum = u64::from(starts_with_ipsum(run));
+    (totals, steps)
+}
+
+/// Adds the sums over characters that `Class::counts` packs.
+fn add_characters(totals: &mut Totals, counts: u64) {
+    let [chars, digits, upper, marks, hashes, curly_brackets, ellipses, _] =
+        counts.to_le_bytes().map(u64::from);
+    totals.chars += chars;
+    totals.digits += digits;
+    totals.upper += upper;
+    totals.marks += marks;
+    totals.hashes += hashes;
+    totals.curly_brackets += curly_brackets;
+    totals.ellipses += ellipses;
+}
+
+fn starts_with_ipsum(run: &str) -> bool {
+    run.as_bytes().get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"ipsum"))
+}
+
+/// A word in pieces of which a byte can count the characters.
+fn pieces(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        if rest.len() < 256 {
+            return (!rest.is_empty()).then(|| std::mem::take(&mut rest));
+        }
+        let (piece, more) = rest.split_at(
+            (0..=255.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or_default(),
+        );
+        rest = more;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Occurrences of `...` without overlap.
+fn ellipses(run: &str) -> u64 {
+    let (mut found, mut dots) = (0, 0);
+    for byte in run.bytes() {
+        dots = if byte == b'.' { dots + 1 } else { 0 };
+        found += u64::from(dots == 3);
+        dots %= 3;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Splitter;
+
+    #[test]
+    fn a_run_is_described_by_its_parts() {
+        let run = "IPSUM{#1...é…";
+        let mut splitter = Splitter::default();
+        splitter.split(run);
+        let (totals, _) = look(Classes::default(), run, splitter.tokens());
+        assert_eq!(totals.chars, 13);
+        assert_eq!((totals.digits, totals.upper, totals.hashes, totals.curly_brackets), (1, 5, 1, 1));
+        assert_eq!((totals.ellipses, totals.ipsum), (2, 1));
+        assert_eq!(totals.words_and_marks, splitter.tokens().len() as u64);
+    }
+}
