@@ -13,13 +13,14 @@ import types
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from curate.errors import CurateError
 from curate.run.job import Job, Task
-from curate.run.local import OnProgress, Start, supervise
+from curate.run.local import Execute, OnProgress, Start, workers
 
 #: Loss of this many nodes, one after the other, under one task stops the run.
 MAX_LOSSES = 10
@@ -57,13 +58,15 @@ class Ray:
         if self.workers is not None and self.workers < 1:
             raise CurateError(f"workers is {self.workers}", hint="give a number from 1 on")
 
-    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
-        """Does the tasks, in any order; returns when all are done.
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        """What does the tasks of a job on the cluster; the first tasks connect to it.
 
-        Raises:
-            CurateError: Ray is not installed or not to be reached, a task failed, or its nodes were lost again and
-                again.
+        It raises `CurateError` where Ray is not installed or not to be reached, a task failed, or its nodes were lost
+        again and again.
         """
+        return nullcontext(partial(self._execute, job))
+
+    def _execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress, /) -> None:
         if not tasks:
             return
         ray = self._connected()
@@ -192,8 +195,8 @@ def _do(start: Start, task: Task, hang_seconds: float, place: str) -> _Counts | 
 
     mine = Start(start.job, start.recipe, writer=f".{uuid.uuid4().hex[:12]}")
     try:
-        with _no_main():
-            supervise(mine, [task], 1, hang_seconds, count)
+        with _no_main(), workers(mine, 1, hang_seconds) as execute:
+            execute([task], count)
     except BaseException as error:
         return error
     return done
