@@ -236,7 +236,7 @@ def _measure(pipeline: Pipeline, files: Sequence[InputFile]) -> Measured:
             kept=report.totals["kept"],
             tokens=sum(dataset["tokens"] for dataset in report.totals["tokens"].values()),
             steps=tuple(here.steps.values()),
-            finish=StepCost("indexes and report", Kind.REDUCE, seconds, counting, tasks=1),
+            finish=StepCost("start, indexes and report", Kind.REDUCE, seconds, counting, tasks=1),
             disk_bytes=here.disk_bytes,
             output_bytes=(size := _size(output)),
             disk_grows=here.disk_bytes,
