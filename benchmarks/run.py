@@ -9,6 +9,7 @@ Results go to `record/<machine>/<date>.csv`, one line per case, engine and figur
 """
 
 import argparse
+import compileall
 import csv
 import json
 import os
@@ -58,6 +59,8 @@ def main() -> int:
     if unknown:
         print(f"error: no case {sorted(unknown)}; there are {list(cases)}", file=sys.stderr)
         return 2
+    # As an installation does; `PYTHONDONTWRITEBYTECODE` would have every process compile every file.
+    compileall.compile_dir(REPOSITORY / "python", quiet=1)
     rows: list[dict[str, Any]] = []
     failed = False
     for name in arguments.cases or cases:

@@ -3,13 +3,15 @@
 import json
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import curate as cu
 from curate.run.job import Job, Kind, Task
-from curate.run.local import OnProgress
+from curate.run.local import Execute, OnProgress
 from curate.run.phase import run_task
 from curate.run.suspects import Attempt
 from curate.stages.segment_dedup import SegmentDedup
@@ -27,6 +29,9 @@ class Here:
 
     def __init__(self, after: Callable[[Job, Task], None] = lambda job, task: None) -> None:
         self.after = after
+
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        return nullcontext(partial(self.execute, job))
 
     def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
         for task in tasks:

@@ -7,7 +7,9 @@ import random
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from curate.report import Ledger
 from curate.run.driver import run_part, step_names
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
+from curate.run.local import Execute
 from curate.run.phase import run_task
 from curate.run.splits import unsettled
 from curate.run.suspects import Attempt
@@ -43,6 +46,9 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class Here:
     """An executor in this very process: thousands of splits in seconds."""
+
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        return nullcontext(partial(self.execute, job))
 
     def execute(self, job: Job, tasks: Sequence[Task], on_progress: Any) -> None:
         for task in tasks:

@@ -1,13 +1,16 @@
 """The worker pool: no death of a worker may hang a run, lose a task or pass for success."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ import pytest
 import curate as cu
 from curate.errors import CurateError
 from curate.run import local
+from curate.run.driver import Silent
 from curate.run.verify import verify
 from curate.stage import Outcome, Stage
 from tests.laws.test_engine import pipeline, tree
@@ -142,6 +146,41 @@ def test_a_worker_that_dies_before_it_is_given_a_task_costs_nothing(
     cu.run(pipeline(source, tmp_path / "out"), cu.Local(1))
     assert dead
     assert verify(tmp_path / "out") == []
+
+
+class BetweenSteps(Silent):
+    """Does something with the workers before each step."""
+
+    def __init__(self, act: Callable[[list[BaseProcess]], None]) -> None:
+        self.act = act
+
+    def begin(self, title: str, done: int, total: int) -> None:
+        self.act(multiprocessing.active_children())
+
+
+def test_workers_stay_from_step_to_step(source: Path, tmp_path: Path) -> None:
+    seen: list[set[int | None]] = []
+    watcher = BetweenSteps(lambda workers: seen.append({worker.pid for worker in workers}))
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(2), watcher=watcher)
+    first, *later = seen
+    assert len(later) > 2
+    assert not first
+    assert len(set.union(*later)) == 2
+    assert not multiprocessing.active_children()
+
+
+def test_workers_that_die_between_steps_are_replaced(source: Path, tmp_path: Path) -> None:
+    def kill(workers: list[BaseProcess]) -> None:
+        for worker in workers:
+            worker.kill()
+            worker.join()
+            killed.append(worker)
+
+    killed: list[BaseProcess] = []
+    cu.run(pipeline(source, tmp_path / "out"), cu.Local(2), watcher=BetweenSteps(kill))
+    cu.run(pipeline(source, tmp_path / "whole"), cu.Local(1))
+    assert len(killed) > 2
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_the_starter_of_workers_killed_while_it_is_asked_costs_nothing(

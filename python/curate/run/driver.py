@@ -1,7 +1,7 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter, time
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from curate.report import Ledger, Report, add_step_time
 from curate.run.finish import read_manifest, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
-from curate.run.local import Local, OnProgress
+from curate.run.local import Execute, Local
 from curate.run.part_times import add_parts, note_part
 from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
@@ -30,8 +30,8 @@ OPEN = "open"
 class Executor(Protocol):
     """Runs independent tasks of a job; each task is done when its result is on disk."""
 
-    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
-        """Does the tasks in any order and returns when all are done."""
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        """Gives what does the tasks of the job's steps, one step after the other."""
 
 
 class Watcher(Protocol):
@@ -92,8 +92,9 @@ def run(
     rebuilt: set[Place] = set()
     while True:
         try:
-            for step in steps(job):
-                _run_whole_step(job, step, executor, watcher)
+            with executor.start(job) as execute:
+                for step in steps(job):
+                    _run_whole_step(job, step, execute, watcher)
             return _finish(job)
         except DamagedSpillError as damaged:
             _discard_damaged(damaged.path, rebuilt, watcher)
@@ -144,12 +145,13 @@ def run_part(
     if step == SPLITS and part:  # later splits wait for the earlier ones of their file
         return
     executor, watcher = executor or Local(), watcher or Silent()
-    if parts == 1:
-        _run_whole_step(job, chosen, executor, watcher)
-        return
-    began = time()
-    if _run_step(job, chosen, executor, watcher, part_of(chosen.tasks, part, parts)):
-        note_part(job.layout, step, part, began, time())
+    with executor.start(job) as execute:
+        if parts == 1:
+            _run_whole_step(job, chosen, execute, watcher)
+            return
+        began = time()
+        if _run_step(job, chosen, execute, watcher, part_of(chosen.tasks, part, parts)):
+            note_part(job.layout, step, part, began, time())
 
 
 def step_names(pipeline: Pipeline) -> list[str]:
@@ -288,24 +290,24 @@ def _discard_stale(job: Job) -> None:
     remove_tree(layout.root / "tokenizer")
 
 
-def _run_whole_step(job: Job, step: Step, executor: Executor, watcher: Watcher) -> None:
+def _run_whole_step(job: Job, step: Step, execute: Execute, watcher: Watcher) -> None:
     started = perf_counter()
-    if _run_step(job, step, executor, watcher, step.tasks):
+    if _run_step(job, step, execute, watcher, step.tasks):
         add_step_time(job.layout.step_times, step.name, perf_counter() - started)
 
 
-def _run_step(job: Job, step: Step, executor: Executor, watcher: Watcher, part: Sequence[Task]) -> bool:
+def _run_step(job: Job, step: Step, execute: Execute, watcher: Watcher, part: Sequence[Task]) -> bool:
     """Whether there was anything to do."""
     if step.name == SPLITS:
         found = False
         while todo := tasks_left(job, step):
             found = True
             with _told(watcher, step.title, 0, len(todo)):
-                executor.execute(job, todo, watcher.advance)
+                execute(todo, watcher.advance)
         return found
     todo = undone(job, part)
     with _told(watcher, step.title, len(part) - len(todo), len(part)):
-        executor.execute(job, todo, watcher.advance)
+        execute(todo, watcher.advance)
     return bool(todo)
 
 

@@ -13,12 +13,15 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
+
+import pyarrow as pa
 
 from curate.errors import CurateError
 from curate.io.atomic import set_writer
@@ -34,6 +37,13 @@ class OnProgress(Protocol):
 
     def __call__(self, task: Task, rows: int, size: int, finished: bool, kept: int = 0, /) -> None:
         """A task did `rows` rows of `size` payload bytes, of which `kept` rows are left, or is finished."""
+
+
+class Execute(Protocol):
+    """What an executor gives for a job."""
+
+    def __call__(self, tasks: Sequence[Task], on_progress: OnProgress, /) -> None:
+        """Does the tasks, in any order; returns when all are done."""
 
 
 #: How often the driver looks at the memory of its workers.
@@ -73,15 +83,10 @@ class Local:
         """Number of worker processes."""
         return self.workers or len(os.sched_getaffinity(0))
 
-    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
-        """Does the tasks, in any order; returns when all are done.
-
-        Raises:
-            CurateError: a task failed, or killed its worker again and again without one row being at fault.
-        """
-        start = Start(pickle.dumps(job), self.recipe)
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        """Workers for the tasks of a job, which stay from step to step; the first tasks start them."""
         memory = default_memory_bytes() if self.memory_gib is None else int(self.memory_gib * 2**30)
-        supervise(start, tasks, self.processes, self.hang_seconds, on_progress, memory)
+        return workers(Start(pickle.dumps(job), self.recipe), self.processes, self.hang_seconds, memory)
 
 
 @dataclass(frozen=True)
@@ -99,24 +104,20 @@ class Start:
     writer: str = ""
 
 
-def supervise(
-    start: Start,
-    tasks: Sequence[Task],
-    processes: int,
-    hang_seconds: float,
-    on_progress: OnProgress,
-    memory_bytes: int | None = None,
-) -> None:
-    """Does the tasks in worker processes of this machine, which may take `memory_bytes`; None = who knows.
+@contextmanager
+def workers(
+    start: Start, processes: int, hang_seconds: float, memory_bytes: int | None = None
+) -> Iterator[Execute]:
+    """Worker processes of this machine, which may take `memory_bytes`; None = who knows.
 
-    Raises:
-        CurateError: a task failed, killed its worker again and again without one row being at fault, or needs more
-            memory than its share.
+    What is given does tasks, and raises `CurateError` where one failed, killed its worker again and again without one
+    row being at fault, or needs more memory than its share.
     """
-    if tasks:
-        processes = min(processes, len(tasks))
-        pool = _Pool(start, hang_seconds, Deaths(tasks), on_progress, MemoryWatch(memory_bytes, processes))
-        pool.run(tasks, processes)
+    pool = _Pool(start, processes, hang_seconds, memory_bytes)
+    try:
+        yield pool.run
+    finally:
+        pool.stop()
 
 
 @dataclass
@@ -147,38 +148,36 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(
-        self, start: Start, hang_seconds: float, deaths: Deaths, on_progress: OnProgress, memory: MemoryWatch
-    ) -> None:
-        self._first, self._on_progress = start, on_progress
-        self._hang_seconds, self._deaths = hang_seconds, deaths
-        self._memory, self._looked = memory, time.monotonic()
+    def __init__(self, start: Start, processes: int, hang_seconds: float, memory_bytes: int | None) -> None:
+        self._first, self._processes, self._hang_seconds = start, processes, hang_seconds
+        self._memory_bytes, self._looked = memory_bytes, time.monotonic()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["curate.run.preload"])
         self._workers: dict[Connection, _Worker] = {}
 
-    def run(self, tasks: Sequence[Task], processes: int) -> None:
+    def run(self, tasks: Sequence[Task], on_progress: OnProgress) -> None:
         waiting, left = deque(tasks), len(tasks)
-        try:
-            for _ in range(processes):
+        processes = min(self._processes, left)
+        self._deaths, self._on_progress = Deaths(tasks), on_progress
+        self._memory = MemoryWatch(self._memory_bytes, processes)
+        if left and not self._workers:
+            _start_server()
+        while left:
+            while waiting and len(self._workers) < processes:
                 self._start()
-            while left:
-                self._hand_out(waiting)
-                for connection in self._ready():
-                    try:
-                        if not connection.poll():  # dead, though a process of its own keeps the pipe open
-                            raise EOFError
-                        message = connection.recv()
-                    except (EOFError, OSError):
-                        if lost := self._bury(connection):
-                            waiting.appendleft(lost)
-                            self._start()
-                        continue
-                    left -= self._handle(self._workers[connection], message)
-                self._kill_hanging()
-                self._watch_memory()
-        finally:
-            self._stop()
+            self._hand_out(waiting)
+            for connection in self._ready():
+                try:
+                    if not connection.poll():  # dead, though a process of its own keeps the pipe open
+                        raise EOFError
+                    message = connection.recv()
+                except (EOFError, OSError):
+                    if lost := self._bury(connection):
+                        waiting.appendleft(lost)
+                    continue
+                left -= self._handle(self._workers[connection], message)
+            self._kill_hanging()
+            self._watch_memory()
 
     def _hand_out(self, waiting: deque[Task]) -> None:
         """Gives tasks to those who wait, unless memory is scarce."""
@@ -284,13 +283,20 @@ class _Pool:
             self._deaths.add(worker.task, worker.place, worker.process.exitcode, started=worker.started)
         return worker.task
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Ends all workers, those at work at once."""
         for connection, worker in self._workers.items():
             if worker.task is not None:
                 worker.process.kill()
             connection.close()
         for worker in self._workers.values():
             worker.process.join()
+
+
+def _start_server() -> None:
+    """Starts what workers are forked from, and lets it import while this process does what it would do in the end."""
+    forkserver.ensure_running()
+    pa.array([0])  # see curate.run.preload
 
 
 def _work(connection: Connection, start: Start, environment: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The Ray executor: the tasks of a step on the nodes of a cluster.
 
-A Ray task does one task of the run in a worker process of its own, under the same supervision as on one machine
+A Ray worker gives its tasks of a run to a worker process of its own, under the same supervision as on one machine
 (`curate.run.local`), so that a document that kills or hangs is found and quarantined where it is. What remains to be
 survived is the loss of a node: its tasks are done again on another. Through Ray travel the plan, the names of tasks
 and their counts; documents go from storage to storage, which all nodes must share.
@@ -13,13 +13,14 @@ import types
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from curate.errors import CurateError
 from curate.run.job import Job, Task
-from curate.run.local import OnProgress, Start, supervise
+from curate.run.local import Execute, OnProgress, Start, workers
 
 #: Loss of this many nodes, one after the other, under one task stops the run.
 MAX_LOSSES = 10
@@ -57,25 +58,20 @@ class Ray:
         if self.workers is not None and self.workers < 1:
             raise CurateError(f"workers is {self.workers}", hint="give a number from 1 on")
 
-    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
-        """Does the tasks, in any order; returns when all are done.
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        """What does the tasks of a job on the cluster; the first tasks connect to it.
+
+        It raises `CurateError` where Ray is not installed or not to be reached, a task failed, or its nodes were lost
+        again and again.
+        """
+        return _on_cluster(self, job)
+
+    def connected(self) -> Any:
+        """The package, connected; a connection that is there is used.
 
         Raises:
-            CurateError: Ray is not installed or not to be reached, a task failed, or its nodes were lost again and
-                again.
+            CurateError: Ray is not installed or not to be reached.
         """
-        if not tasks:
-            return
-        ray = self._connected()
-        start = Start(ray.cloudpickle.dumps(job), self.recipe)
-        cluster = _Cluster(ray, ray.put(start), self.hang_seconds, self.workers)
-        try:
-            cluster.run(tasks, on_progress)
-        finally:
-            cluster.stop()
-
-    def _connected(self) -> Any:
-        """The package, connected; a connection that is there is used."""
         try:
             import ray
         except ImportError as error:
@@ -109,23 +105,44 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 
 
+@contextmanager
+def _on_cluster(executor: Ray, job: Job) -> Iterator[Execute]:
+    cluster = _Cluster(executor, job)
+    try:
+        yield cluster.run
+    finally:
+        cluster.stop()
+
+
 class _Cluster:
     """Tasks on their way."""
 
-    def __init__(self, ray: Any, start: Any, hang_seconds: float, workers: int | None) -> None:
-        self._ray, self._start, self._workers = ray, start, workers
-        self._do = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(_do)
-        self._hang_seconds = hang_seconds
+    def __init__(self, executor: Ray, job: Job) -> None:
+        self._executor, self._job = executor, job
         self._running: dict[Any, Task] = {}
-        self._losses: Counter[Task] = Counter()
+
+    @cached_property
+    def _ray(self) -> Any:
+        return self._executor.connected()
+
+    @cached_property
+    def _start(self) -> Any:
+        """What all tasks begin with, once in the object store."""
+        job = self._ray.cloudpickle.dumps(self._job)
+        return self._ray.put(Start(job, self._executor.recipe, writer=f".{uuid.uuid4().hex[:12]}"))
+
+    @cached_property
+    def _do(self) -> Any:
+        return self._ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(_do)
 
     def run(self, tasks: Sequence[Task], on_progress: OnProgress) -> None:
-        waiting = deque(tasks)
+        waiting, self._losses = deque(tasks), Counter[Task]()
         while waiting or self._running:
             while waiting and len(self._running) < self._limit():
                 task = waiting.popleft()
                 place = os.getcwd()  # noqa: PTH109  as text, for another machine
-                self._running[self._do.remote(self._start, task, self._hang_seconds, place)] = task
+                reference = self._do.remote(self._start, task, self._executor.hang_seconds, place)
+                self._running[reference] = task
             done, _ = self._ray.wait(list(self._running), timeout=_LOOK_SECONDS)
             for reference in done:
                 task = self._running.pop(reference)
@@ -139,8 +156,8 @@ class _Cluster:
                     on_progress(task, rows, size, True, kept)
 
     def _limit(self) -> int:
-        if self._workers is not None:
-            return self._workers
+        if self._executor.workers is not None:
+            return self._executor.workers
         return max(1, _TASKS_PER_CPU * int(self._ray.cluster_resources().get("CPU", 0)))
 
     def _result(self, reference: Any, task: Task) -> _Counts | BaseException | None:
@@ -178,6 +195,11 @@ class _Cluster:
                 self._ray.cancel(reference, force=True)
 
 
+#: What a Ray worker keeps from task to task of a job, by the job's writer: what ends its worker process, and what gives
+#: it tasks. Ray itself ends its workers with the job.
+_kept: dict[str, tuple[ExitStack, Execute]] = {}
+
+
 def _do(start: Start, task: Task, hang_seconds: float, place: str) -> _Counts | BaseException:
     """Runs on a node: one task, in a process that the Ray worker supervises."""
     # Relative paths are those of the driver, where storage is shared like that.
@@ -190,13 +212,29 @@ def _do(start: Start, task: Task, hang_seconds: float, place: str) -> _Counts | 
         del finished
         done = (done[0] + rows, done[1] + size, done[2] + kept)
 
-    mine = Start(start.job, start.recipe, writer=f".{uuid.uuid4().hex[:12]}")
     try:
         with _no_main():
-            supervise(mine, [task], 1, hang_seconds, count)
+            _worker(start, hang_seconds)([task], count)
     except BaseException as error:
+        _forget_workers()
         return error
     return done
+
+
+def _worker(start: Start, hang_seconds: float) -> Execute:
+    if start.writer not in _kept:
+        _forget_workers()
+        stack = ExitStack()
+        # What two Ray workers have begun must have two names, even if they do the same task one after the other.
+        mine = replace(start, writer=f".{uuid.uuid4().hex[:12]}")
+        _kept[start.writer] = stack, stack.enter_context(workers(mine, 1, hang_seconds))
+    return _kept[start.writer][1]
+
+
+def _forget_workers() -> None:
+    while _kept:
+        _, (stack, _) = _kept.popitem()
+        stack.close()
 
 
 @contextmanager

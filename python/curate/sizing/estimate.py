@@ -1,7 +1,7 @@
 """From what a sample cost to what the whole will: linear in the input, bounded by what runs side by side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from curate.io.reader import InputFile
@@ -9,8 +9,8 @@ from curate.pipeline import Plan
 from curate.run.job import Kind
 from curate.sizing.measure import Measured, StepCost
 
-#: Processor time of starting a worker for a step, measured as well.
-START_SECONDS = 0.03
+#: Processor time of starting the workers of a run, most of it imports of what they are forked from; measured.
+START_SECONDS = 0.7
 #: Memory of a reduce per byte of spilled rows with different keys: keys of variable length go into a table, others are
 #: sorted. Measured, see docs/sizing.md. The spilled rows themselves are mapped, and need none of their own.
 MEMORY_PER_VARYING_KEY_BYTE = 10.0
@@ -170,7 +170,9 @@ def estimate(
     shards = number * each
     steps = [_scaled(step, factor, shards, cores) for step in measured.steps]
     # In the end the counts of every table are added up, however long the tables are.
-    steps.append(_scaled(measured.finish, shards / measured.steps[0].tasks, 1, 1))
+    end = _scaled(measured.finish, shards / measured.steps[0].tasks, 1, 1)
+    core_seconds, wall_seconds = end.core_seconds + START_SECONDS, end.wall_seconds + START_SECONDS
+    steps.append(replace(end, core_seconds=core_seconds, wall_seconds=wall_seconds))
     return Estimate(
         measured=measured,
         files=number,
@@ -190,7 +192,7 @@ def _scaled(step: StepCost, factor: float, shards: int, cores: int) -> StepEstim
     """A phase and a map have a task per shard, a reduce has as many as before: each of these grows."""
     tasks = max(step.tasks if step.kind is Kind.REDUCE else shards, 1)
     workers = min(cores, tasks)
-    seconds = step.seconds + step.grows * (factor - 1) + START_SECONDS * workers
+    seconds = step.seconds + step.grows * (factor - 1)
     memory: float | None = None
     if step.peak_bytes is not None:
         memory = step.peak_bytes

@@ -3,8 +3,9 @@
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import log
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from curate.report import Ledger
 from curate.report_page.facts import summary_of
 from curate.run.driver import run
 from curate.run.job import Job, Kind, Task
-from curate.run.local import OnProgress
+from curate.run.local import Execute, OnProgress
 from curate.run.phase import run_task
 from curate.run.suspects import Attempt
 from curate.stage import Outcome
@@ -184,8 +185,11 @@ class _Here:
         self.steps: dict[tuple[Kind, int, int], StepCost] = {}
         self.disk_bytes = 0
 
-    def execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress) -> None:
-        """Does the tasks in order."""
+    def start(self, job: Job) -> AbstractContextManager[Execute]:
+        """What does tasks of the job in order."""
+        return nullcontext(partial(self._execute, job))
+
+    def _execute(self, job: Job, tasks: Sequence[Task], on_progress: OnProgress, /) -> None:
         for task in tasks:
             cost = self.steps.setdefault(task[:3], StepCost(_name(job, task), task.kind))
             forget_peak()
@@ -232,7 +236,7 @@ def _measure(pipeline: Pipeline, files: Sequence[InputFile]) -> Measured:
             kept=report.totals["kept"],
             tokens=sum(dataset["tokens"] for dataset in report.totals["tokens"].values()),
             steps=tuple(here.steps.values()),
-            finish=StepCost("indexes and report", Kind.REDUCE, seconds, counting, tasks=1),
+            finish=StepCost("start, indexes and report", Kind.REDUCE, seconds, counting, tasks=1),
             disk_bytes=here.disk_bytes,
             output_bytes=(size := _size(output)),
             disk_grows=here.disk_bytes,

@@ -96,6 +96,10 @@ impl Batches {
         if let Ok(batch) = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays) {
             self.done.push(batch);
         }
+        if self.bytes >= self.batch_bytes {
+            // The next batch is likely to be as large: growing to it would copy it several times.
+            self.payload = LargeBinaryBuilder::with_capacity(self.rows, self.bytes + self.bytes / 8);
+        }
         (self.rows, self.bytes) = (0, 0);
     }
 }

@@ -6,6 +6,7 @@ mod ascii;
 pub mod c4;
 pub mod chars;
 mod describe;
+mod duplicates;
 mod letters;
 mod line_stats;
 pub mod lines;

@@ -1,18 +1,14 @@
 //! Repetition of word n-grams, measured in characters, without counting what cannot be repeated.
 //!
-//! Small tables of counters, one pass each, give an upper bound of how often any n-gram (or any stretch of 16 bytes)
-//! occurs. Only the few that could matter are then counted exactly.
+//! Small tables of counters, one pass each, give an upper bound of how often any n-gram occurs. Only the few that could
+//! be the most frequent are then counted exactly.
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use crate::runs::{first_bytes, fold, load};
+use crate::duplicates::Duplicates;
 use crate::scan::CHUNK;
-use crate::tally::{Marks, Seen, Tally};
+use crate::tally::{FACTORS, Tally};
 
 /// Counters of n-grams fit the second-level cache, and their places 16 bits.
 const MOST_COUNTERS: usize = 1 << 16;
-
-const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
 
 /// The words of one text: their numbers, and their bytes one after another.
 #[derive(Default)]
@@ -93,20 +89,28 @@ impl Words {
         self.push_few([number; 2], 1, length, length);
     }
 
+    /// Equal words have equal numbers.
     fn numbers(&self) -> &[u32] {
         self.numbers.get(..self.count).unwrap_or_default()
     }
 
     /// Where each word starts, and the end of the last one.
-    fn starts(&self) -> &[usize] {
+    pub(crate) fn starts(&self) -> &[usize] {
         self.starts.get(..=self.count).unwrap_or_default()
     }
 
-    fn places(&self, n: usize) -> usize {
+    /// The words one after another, and at least 64 bytes of anything behind them.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The number of n-grams.
+    pub(crate) fn places(&self, n: usize) -> usize {
         (self.count + 1).saturating_sub(n)
     }
 
-    fn chars(&self, from: usize, to: usize, ascii: bool) -> u64 {
+    /// Characters of the words of a range.
+    pub(crate) fn chars(&self, from: usize, to: usize, ascii: bool) -> u64 {
         let (start, end) = (self.starts[from], self.starts[to]);
         if ascii {
             return (end - start) as u64;
@@ -129,18 +133,15 @@ impl Default for Counters {
 #[derive(Default)]
 pub(crate) struct Repeats {
     counters: Counters,
-    /// The counter of each 2-gram.
+    /// The counter of each n-gram that is counted.
     slots: Vec<u16>,
     /// At most how often the n-gram at each place occurs, or `i16::MAX` if that is less. With a sign, as processors
     /// compare several such numbers at once.
     most: Vec<i16>,
-    marks: Marks,
     /// Where an n-gram starts that could matter.
     places: Vec<u32>,
-    /// The mark of each.
-    marked: Vec<u32>,
     tally: Tally,
-    seen: Seen,
+    duplicates: Duplicates,
 }
 
 impl Repeats {
@@ -191,21 +192,65 @@ impl Repeats {
         self.most.pop();
     }
 
+    /// Lowers the bounds of n-grams that are at least `limit`, by counting these n-grams themselves; gives the highest.
+    fn refine<const N: usize>(&mut self, words: &Words, limit: i16) -> i16 {
+        let numbers = words.numbers();
+        self.find_frequent(limit);
+        let Self { counters: Counters(counters), slots, most, places, .. } = self;
+        let size = (4 * places.len()).next_power_of_two().clamp(1 << 8, MOST_COUNTERS);
+        let mask = (size - 1) as u16;
+        counters[..size].fill(0);
+        slots.clear();
+        slots.extend(places.iter().map(|&place| {
+            let gram = numbers.get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
+            let slot = (key(gram.unwrap_or(&[0; N])) >> 48) as u16 & mask;
+            let counter = &mut counters[usize::from(slot)];
+            *counter += i16::from(*counter < i16::MAX);
+            slot
+        }));
+        let mut highest = 0;
+        for (&place, &slot) in places.iter().zip(&*slots) {
+            let most = &mut most[place as usize];
+            *most = counters[usize::from(slot)].min(*most);
+            highest = highest.max(*most);
+        }
+        highest
+    }
+
+    /// Leaves in `places` where n-grams start that could occur `limit` times: few, so that most blocks have none.
+    fn find_frequent(&mut self, limit: i16) {
+        let Self { most, places, .. } = self;
+        places.clear();
+        places.resize(most.len() + 1, 0);
+        let mut count = 0;
+        for (block, most) in most.chunks(32).enumerate() {
+            if most.iter().fold(0, |highest, &most| highest.max(most)) >= limit {
+                for (&most, place) in most.iter().zip((32 * block) as u32..) {
+                    places[count] = place;
+                    count += usize::from(most >= limit);
+                }
+            }
+        }
+        places.truncate(count);
+    }
+
     /// How often the most frequent n-gram occurs, which is at most `bound` times, and where it starts first.
     fn top_of<const N: usize>(&mut self, words: &Words, bound: u32) -> (u32, usize) {
         let highest = self.most.iter().copied().max().unwrap_or_default();
         let mut limit = highest.min(i16::try_from(bound).unwrap_or(i16::MAX));
         if N > 2 {
-            limit = (limit / 2).max(2);
-        }
-        while limit > 1 {
-            self.places.clear();
-            for (block, most) in self.most.chunks(32).enumerate() {
-                if most.iter().fold(0, |highest, &most| highest.max(most)) >= limit {
-                    let likely = most.iter().zip((32 * block) as u32..).filter(|&(&most, _)| most >= limit);
-                    self.places.extend(likely.map(|(_, place)| place));
+            // An n-gram with a word more is seldom as frequent.
+            let mut least = limit;
+            loop {
+                least = (least / 2).max(2);
+                limit = self.refine::<N>(words, least);
+                if limit >= least || least == 2 {
+                    break;
                 }
             }
+        }
+        while limit > 1 {
+            self.find_frequent(limit);
             self.tally.reset(self.places.len());
             for &place in &self.places {
                 let gram = words.numbers().get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
@@ -221,136 +266,10 @@ impl Repeats {
         (1, 0)
     }
 
-    /// Characters of the 5- to 10-grams whose concatenation occurred before; a duplicate is skipped as a whole, so that
-    /// none of its words counts twice.
+    /// Characters of the 5- to 10-grams that occurred before.
     pub(crate) fn duplicates(&mut self, words: &Words, ascii: bool) -> [u64; 6] {
-        self.repeated_starts(words);
-        let five = self.duplicates_of::<5>(words, ascii);
-        self.keep_repeated::<6, 20>(words);
-        let six = self.duplicates_of::<6>(words, ascii);
-        self.keep_repeated::<7, 24>(words);
-        let seven = self.duplicates_of::<7>(words, ascii);
-        let eight = self.duplicates_of::<8>(words, ascii);
-        self.keep_repeated::<9, 32>(words);
-        let nine = self.duplicates_of::<9>(words, ascii);
-        let ten = self.duplicates_of::<10>(words, ascii);
-        [five, six, seven, eight, nine, ten]
+        self.duplicates.chars(words, ascii)
     }
-
-    /// Leaves in `places` where a 5-gram or longer one could start that occurs again: where the first `START` bytes do,
-    /// and where five words are too short to tell.
-    fn repeated_starts(&mut self, words: &Words) {
-        const START: usize = 12;
-        let Self { marks, marked, places, .. } = self;
-        marks.clear(words.places(5));
-        marked.clear();
-        marked.extend(words.starts().windows(6).map(|starts| {
-            let start = starts[0];
-            let bytes: &[u8; 16] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
-            let (head, tail) = (load(bytes, 0), load(bytes, START - 8));
-            let hash = fold(head ^ FACTORS[0], tail ^ FACTORS[1]).wrapping_mul(FACTORS[2]);
-            let mark = marks.place(hash);
-            marks.add(mark);
-            mark | (u32::from(starts[5] - start < START) * SHORT)
-        }));
-        places.clear();
-        places.extend(0..marked.len() as u32);
-        keep_twice(places, marked, marks);
-    }
-
-    /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
-    /// `STRETCH` bytes do, and those too short to tell.
-    fn keep_repeated<const N: usize, const STRETCH: usize>(&mut self, words: &Words) {
-        let last = words.places(N);
-        let Self { marks, marked, places, .. } = self;
-        places.truncate(places.partition_point(|&place| (place as usize) < last));
-        marks.clear(places.len());
-        marked.clear();
-        marked.extend(places.iter().map(|&place| {
-            let (start, end) = (words.starts[place as usize], words.starts[place as usize + N]);
-            let hash = stretch_hash::<STRETCH>(words, start);
-            let mark = marks.place(hash);
-            marks.add(mark);
-            mark | (u32::from(end - start < STRETCH) * SHORT)
-        }));
-        keep_twice(places, marked, marks);
-    }
-
-    fn duplicates_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
-        if self.places.is_empty() {
-            return 0;
-        }
-        let places = words.places(N);
-        self.seen.reset(self.places.len());
-        let (mut next, mut repeated) = (0, 0);
-        for &place in &self.places {
-            let place = place as usize;
-            if place < next {
-                continue;
-            }
-            if place >= places {
-                break;
-            }
-            let (start, end) = (words.starts[place], words.starts[place + N]);
-            if self.seen.add(stretch_key(words, start, end) >> 1) {
-                repeated += words.chars(place, place + N, ascii);
-                next = place + N;
-            }
-        }
-        repeated
-    }
-}
-
-/// Set in the mark of a place where too few bytes follow to tell. The bytes behind them are marked all the same: the
-/// same bytes may be cut into fewer words elsewhere.
-const SHORT: u32 = 1 << 31;
-
-/// Keeps the places that are `SHORT` or whose marks occurred more than once: without a branch, which no processor could
-/// predict.
-fn keep_twice(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
-    let mut kept = 0;
-    for (at, &mark) in marked.iter().enumerate() {
-        places[kept] = places[at];
-        kept += usize::from(marks.twice(mark & !SHORT) | (mark >= SHORT));
-    }
-    places.truncate(kept);
-}
-
-/// A hash of the first `STRETCH` bytes from `start`.
-#[inline]
-fn stretch_hash<const STRETCH: usize>(words: &Words, start: usize) -> u64 {
-    let bytes: &[u8; 32] = words.bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-    let eight = |skip: usize| load(bytes, skip);
-    let mut mixed = fold(eight(0) ^ FACTORS[0], eight(STRETCH.min(16) - 8) ^ FACTORS[1]);
-    if STRETCH > 16 {
-        mixed = fold(mixed ^ FACTORS[2], eight(STRETCH.min(24) - 8) ^ FACTORS[0]);
-    }
-    if STRETCH > 24 {
-        mixed = fold(mixed ^ FACTORS[1], eight(STRETCH - 8) ^ FACTORS[2]);
-    }
-    mixed.wrapping_mul(FACTORS[0])
-}
-
-/// A 64-bit hash of the bytes from `start` to `end`.
-#[inline]
-fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
-    let length = end - start;
-    if length > 64 {
-        return xxh3_64(words.bytes.get(start..end).unwrap_or_default());
-    }
-    let four = |at: usize| {
-        let bytes: &[u8; 32] = words.bytes.get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-        [load(bytes, 0), load(bytes, 8), load(bytes, 16), load(bytes, 24)]
-    };
-    let halves = |[a, b, c, d]: [u64; 4], seed: u64| {
-        fold(a ^ seed, b ^ FACTORS[1]).rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0])
-    };
-    // The length is spread over all bits, lest it make up for a difference of the first byte.
-    let seed = (length as u64).wrapping_mul(FACTORS[0]);
-    if length <= 32 {
-        return halves(first_bytes(four(start), length), seed);
-    }
-    halves(four(start), seed).rotate_left(31) ^ halves(four(end - 32), FACTORS[2])
 }
 
 /// The key of 2, 3 or 4 words.

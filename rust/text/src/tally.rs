@@ -1,7 +1,7 @@
 //! Counting of 64-bit keys: the bounded, reusable table behind duplicate and n-gram signals.
 
-/// Spreads keys over slots.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Odd numbers that spread keys over slots and mix hashes.
+pub(crate) const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
 
 #[derive(Clone, Copy, Default)]
 struct Slot {
@@ -32,7 +32,7 @@ impl Tally {
     /// Counts one occurrence; `position` is remembered for the first one and grows. Gives the occurrences before this one.
     pub(crate) fn add(&mut self, key: u64, position: usize) -> u32 {
         let mask = self.slots.len() - 1;
-        let mut index = (key.wrapping_mul(SPREAD) >> self.shift) as usize;
+        let mut index = (key.wrapping_mul(FACTORS[0]) >> self.shift) as usize;
         loop {
             let slot = &mut self.slots[index];
             if slot.count == 0 {
@@ -88,7 +88,7 @@ impl Seen {
     /// Adds a key; was it there already?
     pub(crate) fn add(&mut self, key: u64) -> bool {
         let mask = self.slots.len() - 1;
-        let mut index = (key.wrapping_mul(SPREAD) >> self.shift) as usize;
+        let mut index = (key.wrapping_mul(FACTORS[0]) >> self.shift) as usize;
         loop {
             let slot = &mut self.slots[index];
             if *slot == 0 {
@@ -103,44 +103,44 @@ impl Seen {
     }
 }
 
-/// Which hashes occur more than once, or share their place with another one that does: two bits for each place.
+/// Memory for `Marks`.
 #[derive(Default)]
-pub(crate) struct Marks {
-    /// Of 64 places: which occurred, which occurred again.
-    cells: Vec<[u64; 2]>,
+pub(crate) struct Room(Vec<u8>);
+
+impl Room {
+    /// The tables of long texts shall not grow without limit.
+    const MOST: usize = 1 << 22;
+
+    /// Marks for so many hashes, of which one in twelve falls on the place of another.
+    pub(crate) fn marks(&mut self, hashes: usize) -> Marks<'_> {
+        let places = (8 * hashes).next_power_of_two().clamp(64, Self::MOST);
+        self.0.clear();
+        self.0.resize(places, 0);
+        Marks { occurrences: &mut self.0, shift: 64 - places.trailing_zeros() }
+    }
+}
+
+/// Which hashes occur more than once, or share their place with another one.
+pub(crate) struct Marks<'t> {
+    /// A byte for each place, which gets a bit for each occurrence: fewer steps than two bits would take.
+    occurrences: &'t mut [u8],
     shift: u32,
 }
 
-impl Marks {
-    /// The tables of long texts shall fit the second-level cache.
-    const MOST: usize = 1 << 16;
-
-    /// Forgets everything and makes room for so many hashes, of which one in twenty falls on the place of another.
-    pub(crate) fn clear(&mut self, hashes: usize) {
-        let cells = (hashes / 4).next_power_of_two().clamp(1, Self::MOST);
-        self.cells.clear();
-        self.cells.resize(cells, [0; 2]);
-        self.shift = 64 - cells.trailing_zeros() - 6;
-    }
-
-    /// The place of a hash, which its upper bits tell.
+impl Marks<'_> {
+    /// Marks the place of a hash, which its upper bits tell; gives the place.
     #[inline(always)]
-    pub(crate) fn place(&self, hash: u64) -> u32 {
-        (hash >> self.shift) as u32
+    pub(crate) fn add(&mut self, hash: u64) -> u32 {
+        let place = (hash >> self.shift) as u32;
+        let occurrences = &mut self.occurrences[place as usize];
+        *occurrences = (*occurrences << 1) | 1;
+        place
     }
 
-    #[inline(always)]
-    pub(crate) fn add(&mut self, place: u32) {
-        let [once, twice] = &mut self.cells[place as usize / 64];
-        let bit = 1 << (place % 64);
-        *twice |= *once & bit;
-        *once |= bit;
-    }
-
-    /// Whether a place occurred more than once.
+    /// Whether a place was marked more than once.
     #[inline(always)]
     pub(crate) fn twice(&self, place: u32) -> bool {
-        self.cells[place as usize / 64][1] >> (place % 64) & 1 == 1
+        self.occurrences[place as usize] & 2 != 0
     }
 }
 

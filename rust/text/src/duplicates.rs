@@ -1,0 +1,210 @@
+//! Word n-grams whose bytes, joined without spaces, occurred before.
+//!
+//! Most words start no stretch of bytes that the text has twice. Small tables of marks, one pass each, tell which could:
+//! only these are looked up.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::repeats::Words;
+use crate::runs::{first_bytes, fold, load};
+use crate::tally::{FACTORS, Marks, Room, Seen};
+
+/// Tables, reused from text to text.
+#[derive(Default)]
+pub(crate) struct Duplicates {
+    room: Room,
+    /// Where an n-gram starts that could occur elsewhere too.
+    places: Vec<u32>,
+    /// The mark of each.
+    marked: Vec<u32>,
+    /// Which of the places start a short n-gram, and the marks of these.
+    short: Vec<u32>,
+    marked_short: Vec<u32>,
+    seen: Seen,
+}
+
+impl Duplicates {
+    /// Characters of the 5- to 10-grams whose concatenation occurred before; a duplicate is skipped as a whole, so that
+    /// none of its words counts twice.
+    pub(crate) fn chars(&mut self, words: &Words, ascii: bool) -> [u64; 6] {
+        self.repeated_starts(words);
+        self.keep_starts(words);
+        let five = self.chars_of::<5>(words, ascii);
+        self.keep_repeated::<6, 20>(words);
+        let six = self.chars_of::<6>(words, ascii);
+        self.keep_repeated::<7, 24>(words);
+        let seven = self.chars_of::<7>(words, ascii);
+        let eight = self.chars_of::<8>(words, ascii);
+        self.keep_repeated::<9, 32>(words);
+        let nine = self.chars_of::<9>(words, ascii);
+        let ten = self.chars_of::<10>(words, ascii);
+        [five, six, seven, eight, nine, ten]
+    }
+
+    /// Leaves in `places` where a 5-gram or longer one could start that occurs again: where the first `START` bytes do,
+    /// and where five words are too short to tell.
+    fn repeated_starts(&mut self, words: &Words) {
+        const START: usize = 12;
+        let Self { room, marked, places, .. } = self;
+        let count = words.places(5);
+        let mut marks = room.marks(count);
+        marked.clear();
+        marked.resize(count, 0);
+        let bytes = words.bytes();
+        for (starts, marked) in words.starts().windows(6).zip(marked.iter_mut()) {
+            let Some(first) = bytes.get(starts[0]..).and_then(<[u8]>::first_chunk::<16>) else { break };
+            let mark = marks.add(hash_of_16([load(first, 0), load(first, START - 8)]));
+            *marked = mark | (u32::from(starts[5] - starts[0] < START) * KEPT);
+        }
+        places.clear();
+        places.extend(0..count as u32);
+        keep(places, marked, &marks);
+    }
+
+    /// Of `places`, keeps those whose first `START` bytes other places have too, and those that start a shorter n-gram
+    /// whose bytes another one has.
+    fn keep_starts(&mut self, words: &Words) {
+        const START: usize = 16;
+        let Self { room, marked, places, short, marked_short, .. } = self;
+        let starts = words.starts();
+        let mut marks = room.marks(2 * places.len());
+        marked.clear();
+        marked.extend(
+            places.iter().map(|&place| marks.add(hash_of_16(first_16(words, starts[place as usize])))),
+        );
+        short.clear();
+        short.extend(0..places.len() as u32);
+        for n in 5..=10 {
+            keep_if(short, |_, at| {
+                let first = places[at as usize] as usize;
+                starts.get(first + n).is_some_and(|end| end - starts[first] < START)
+            });
+            if short.is_empty() {
+                break;
+            }
+            marked_short.clear();
+            marked_short.extend(short.iter().map(|&at| {
+                let first = places[at as usize] as usize;
+                let (start, length) = (starts[first], starts[first + n] - starts[first]);
+                let hash = hash_of_16(first_bytes(first_16(words, start), length));
+                marks.add(hash ^ ((16 * n + length) as u64).wrapping_mul(FACTORS[0]))
+            }));
+            for (&at, &mark) in short.iter().zip(&*marked_short) {
+                marked[at as usize] |= u32::from(marks.twice(mark)) * KEPT;
+            }
+        }
+        keep(places, marked, &marks);
+    }
+
+    /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
+    /// `STRETCH` bytes do, and those too short to tell.
+    fn keep_repeated<const N: usize, const STRETCH: usize>(&mut self, words: &Words) {
+        let last = words.places(N);
+        let Self { room, marked, places, .. } = self;
+        places.truncate(places.partition_point(|&place| (place as usize) < last));
+        let mut marks = room.marks(places.len());
+        marked.clear();
+        let starts = words.starts();
+        marked.extend(places.iter().map(|&place| {
+            let (start, end) = (starts[place as usize], starts[place as usize + N]);
+            let mark = marks.add(stretch_hash::<STRETCH>(words, start));
+            mark | (u32::from(end - start < STRETCH) * KEPT)
+        }));
+        keep(places, marked, &marks);
+    }
+
+    fn chars_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
+        if self.places.is_empty() {
+            return 0;
+        }
+        let (places, starts) = (words.places(N), words.starts());
+        self.seen.reset(self.places.len());
+        let (mut next, mut repeated) = (0, 0);
+        for &place in &self.places {
+            let place = place as usize;
+            if place < next {
+                continue;
+            }
+            if place >= places {
+                break;
+            }
+            if self.seen.add(stretch_key(words, starts[place], starts[place + N]) >> 1) {
+                repeated += words.chars(place, place + N, ascii);
+                next = place + N;
+            }
+        }
+        repeated
+    }
+}
+
+/// Set in the mark of a place that is kept, however often the mark occurs. Where too few bytes follow to tell, those
+/// behind them are marked all the same: the same bytes may be cut into fewer words elsewhere.
+const KEPT: u32 = 1 << 31;
+
+/// Keeps the places that are `KEPT` or whose marks occurred more than once.
+fn keep(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
+    let marked = &marked[..places.len()];
+    keep_if(places, |at, _| marks.twice(marked[at] & !KEPT) | (marked[at] >= KEPT));
+}
+
+/// Keeps the items that are wanted, by index and value: without a branch, which no processor could predict.
+#[inline(always)]
+fn keep_if(items: &mut Vec<u32>, mut wanted: impl FnMut(usize, u32) -> bool) {
+    let all = items.as_mut_slice();
+    let mut kept = 0;
+    for at in 0..all.len() {
+        let item = all[at];
+        all[kept] = item;
+        kept += usize::from(wanted(at, item));
+    }
+    items.truncate(kept);
+}
+
+/// The first 16 bytes from `start`.
+#[inline(always)]
+fn first_16(words: &Words, start: usize) -> [u64; 2] {
+    let bytes: &[u8; 16] = words.bytes().get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
+    [load(bytes, 0), load(bytes, 8)]
+}
+
+#[inline(always)]
+fn hash_of_16([head, tail]: [u64; 2]) -> u64 {
+    head.wrapping_mul(FACTORS[0]) ^ tail.wrapping_mul(FACTORS[1])
+}
+
+/// A hash of the first `STRETCH` bytes from `start`.
+#[inline]
+fn stretch_hash<const STRETCH: usize>(words: &Words, start: usize) -> u64 {
+    let bytes: &[u8; 32] = words.bytes().get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+    let eight = |skip: usize| load(bytes, skip);
+    let mut mixed = fold(eight(0) ^ FACTORS[0], eight(STRETCH.min(16) - 8) ^ FACTORS[1]);
+    if STRETCH > 16 {
+        mixed = fold(mixed ^ FACTORS[2], eight(STRETCH.min(24) - 8) ^ FACTORS[0]);
+    }
+    if STRETCH > 24 {
+        mixed = fold(mixed ^ FACTORS[1], eight(STRETCH - 8) ^ FACTORS[2]);
+    }
+    mixed.wrapping_mul(FACTORS[0])
+}
+
+/// A 64-bit hash of the bytes from `start` to `end`.
+#[inline]
+fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
+    let length = end - start;
+    if length > 64 {
+        return xxh3_64(words.bytes().get(start..end).unwrap_or_default());
+    }
+    let four = |at: usize| {
+        let bytes: &[u8; 32] = words.bytes().get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+        [load(bytes, 0), load(bytes, 8), load(bytes, 16), load(bytes, 24)]
+    };
+    let halves = |[a, b, c, d]: [u64; 4], seed: u64| {
+        fold(a ^ seed, b ^ FACTORS[1]).rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0])
+    };
+    // The length is spread over all bits, lest it make up for a difference of the first byte.
+    let seed = (length as u64).wrapping_mul(FACTORS[0]);
+    if length <= 32 {
+        return halves(first_bytes(four(start), length), seed);
+    }
+    halves(four(start), seed).rotate_left(31) ^ halves(four(end - 32), FACTORS[2])
+}
