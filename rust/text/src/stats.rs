@@ -7,14 +7,12 @@ use crate::chars::is_terminal_punctuation;
 use crate::line_stats::line_stats;
 use crate::lines::{split_at_runs, split_lines, strip};
 use crate::repeats::{Repeats, Words};
-use crate::runs::{KEY_BYTES, Key};
-use crate::scan::{Spaces, chunk, end_of_run, short_run};
-use crate::sentences::RunSentences;
+use crate::scan::Spaces;
 use crate::signals::{LineStats, TextStats};
 use crate::tally::Tally;
 use crate::totals::Totals;
 use crate::vocabulary::Vocabulary;
-use crate::words::Splitter;
+use crate::walk::walk;
 
 /// Gopher's stop words, in lower case as printed.
 pub const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
@@ -48,7 +46,7 @@ impl Measure {
 
     /// The signals of `text`, with these stop words.
     pub fn stats_with(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> TextStats {
-        let (totals, sentences) = self.walk(text);
+        let (totals, sentences) = walk(text, &mut self.vocabulary, &mut self.words, &mut self.spaces);
         let (spaces, space_bytes) = (&self.spaces, (text.len() - self.words.length()) as u64);
         let n_chars = totals.chars + space_bytes - spaces.more_bytes;
         let mut stats = TextStats { n_bytes: text.len() as u64, n_chars, ..TextStats::default() };
@@ -62,57 +60,6 @@ impl Measure {
         self.repetition(&mut stats);
         stats.lorem_ipsum = if totals.ipsum == 0 { 0 } else { count_lorem_ipsum(text) };
         stats
-    }
-
-    /// Reads every run; leaves the words in `self.words` and the white space in `self.spaces`. Gives the sums of all
-    /// counts, and the number of sentences.
-    fn walk(&mut self, text: &str) -> (Totals, u64) {
-        let Self { vocabulary, words, spaces, .. } = self;
-        vocabulary.begin();
-        words.clear(text.len());
-        spaces.clear();
-        let mut splitter = Splitter::default();
-        let mut sentences = RunSentences::default();
-        let mut at = 0;
-        let mut next = Ahead::read(text, at, vocabulary);
-        while at < text.len() {
-            let (end, breaks);
-            if next.length > 0 {
-                let this = next;
-                words.write(&chunk(text.as_bytes(), at));
-                let run_end = at + this.length;
-                (end, breaks) =
-                    if run_end == text.len() { (run_end, false) } else { spaces.read(text, run_end) };
-                next = Ahead::read(text, end, vocabulary);
-                let run = (at, this.length);
-                sentences.push(vocabulary.run(text, run, (&this.key, this.guess), &mut splitter, words));
-            } else {
-                let run_end = end_of_run(text, at);
-                let run = text.get(at..run_end).unwrap_or_default();
-                if run.len() > KEY_BYTES {
-                    words.copy(run);
-                    sentences.push_long(&vocabulary.long_run(text, (at, run_end), &mut splitter, words));
-                } else if !run.is_empty() {
-                    let key = Key::of(text.as_bytes(), at, run_end);
-                    let guess = vocabulary.guess(&key);
-                    words.write(&chunk(text.as_bytes(), at));
-                    sentences.push(vocabulary.run(
-                        text,
-                        (at, run.len()),
-                        (&key, guess),
-                        &mut splitter,
-                        words,
-                    ));
-                }
-                (end, breaks) = spaces.read_any(text, run_end);
-                next = Ahead::read(text, end, vocabulary);
-            }
-            if breaks {
-                sentences.end_line();
-            }
-            at = end;
-        }
-        (vocabulary.finish(), sentences.sentences)
     }
 
     /// Paragraphs are what stands between runs of line feeds, without white space around them all. None is repeated
@@ -231,24 +178,6 @@ impl Measure {
             }
         }
         found
-    }
-}
-
-/// The next run, read before the one before it is looked at, so that the one need not wait for the other.
-struct Ahead {
-    key: Key,
-    /// 0 if the run is longer, or ends in a way that needs a closer look.
-    length: usize,
-    /// Perhaps the number of the run.
-    guess: u32,
-}
-
-impl Ahead {
-    #[inline(always)]
-    fn read(text: &str, at: usize, vocabulary: &Vocabulary) -> Self {
-        let (bytes, length) = short_run(&chunk(text.as_bytes(), at)).unwrap_or_default();
-        let key = Key::short(bytes, length);
-        Self { key, length, guess: vocabulary.guess(&key) }
     }
 }
 
