@@ -154,9 +154,8 @@ impl<E> Interner<E> {
 }
 
 impl<E: Keyed> Interner<E> {
-    /// Replaces all entries but the first, which get new numbers.
-    pub(crate) fn refill(&mut self, entries: Vec<E>) {
-        self.entries = entries;
+    /// Numbers the entries, which were changed, as they stand.
+    pub(crate) fn number_again(&mut self) {
         self.resize((8 * self.entries.len()).next_power_of_two().max(Self::SMALLEST));
     }
 
@@ -271,7 +270,8 @@ mod tests {
     fn growing_keeps_numbers() {
         let mut interner = Interner::<Key>::default();
         for round in 0..2 {
-            interner.refill(vec![Key::NONE]);
+            interner.entries.truncate(1);
+            interner.number_again();
             for number in 1..20_000u32 {
                 let word = number.to_string();
                 assert_eq!(
