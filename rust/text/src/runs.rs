@@ -151,6 +151,8 @@ impl<E: Keyed> Default for Interner<E> {
 
 impl<E> Interner<E> {
     const SMALLEST: usize = 1 << 10;
+    /// Slots whose memory is not given back.
+    const LARGE: usize = 1 << 17;
 }
 
 impl<E: Keyed> Interner<E> {
@@ -230,7 +232,7 @@ impl<E: Keyed> Interner<E> {
 
     fn resize(&mut self, capacity: usize) {
         self.slots.clear();
-        self.slots.shrink_to(capacity);
+        self.slots.shrink_to(Self::LARGE.max(capacity));
         self.slots.resize(capacity, 0);
         for (number, entry) in self.entries.iter().enumerate().skip(1) {
             let hash = self.hash(entry.key());

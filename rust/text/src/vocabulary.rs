@@ -177,9 +177,7 @@ impl Vocabulary {
             next += usize::from(stays);
         }
         entries.truncate(next);
-        entries.shrink_to(2 * Self::ROOM);
         self.about.truncate(next);
-        self.about.shrink_to(2 * Self::ROOM);
         let former = std::mem::take(&mut self.words);
         for (run, about) in entries.iter_mut().zip(&mut self.about) {
             about.texts /= 2;
@@ -197,9 +195,14 @@ impl Vocabulary {
             run.words[0] = self.words.len() as u32;
             self.words.extend(list.iter().map(|&(word, length)| (numbers[word as usize], length)));
         }
-        self.runs.number_again();
-        (self.uses, self.used, self.met) = Default::default();
         self.marks.fill(0);
+        // Memory is given back where a text was far larger than most; taking it again costs more than the rest of this.
+        if entries.capacity() > 8 * Self::ROOM {
+            entries.shrink_to(2 * Self::ROOM);
+            self.about.shrink_to(2 * Self::ROOM);
+            (self.uses, self.used, self.met) = Default::default();
+        }
+        self.runs.number_again();
     }
 
     /// How often each word occurs, by number; complete after `finish`.
