@@ -16,9 +16,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
+
+import pyarrow as pa
 
 from curate.errors import CurateError
 from curate.io.atomic import set_writer
@@ -157,6 +160,8 @@ class _Pool:
         processes = min(self._processes, left)
         self._deaths, self._on_progress = Deaths(tasks), on_progress
         self._memory = MemoryWatch(self._memory_bytes, processes)
+        if left and not self._workers:
+            _start_server()
         while left:
             while waiting and len(self._workers) < processes:
                 self._start()
@@ -286,6 +291,12 @@ class _Pool:
             connection.close()
         for worker in self._workers.values():
             worker.process.join()
+
+
+def _start_server() -> None:
+    """Starts what workers are forked from, and lets it import while this process does what it would do in the end."""
+    forkserver.ensure_running()
+    pa.array([0])  # see curate.run.preload
 
 
 def _work(connection: Connection, start: Start, environment: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """Quality: signals are measured once, natively; rules then decide from the numbers alone."""
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -87,12 +86,12 @@ LINE_SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_COMPARE: Mapping[str, Callable[[Any, float], Any]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "==": operator.eq,
+_COMPARE: Mapping[str, np.ufunc] = {
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    ">": np.greater,
+    "<": np.less,
+    "==": np.equal,
 }
 
 #: What signals usually are.
@@ -230,25 +229,29 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
 
     A rule about a number that is missing is broken: it cannot be shown to hold.
     """
-    names = pa.array([rule.reason for rule in table], pa.string())
-    broken = np.zeros((len(signals), len(table)), dtype=bool)
-    for column, rule in enumerate(table):
-        if signals.type.get_field_index(rule.signal) < 0:
+    held = np.empty((len(table), len(signals)), dtype=bool)
+    for row, rule in zip(held, table, strict=True):
+        try:
+            values = signals.field(rule.signal)
+        except KeyError:
             raise PlanError(
                 f"rule `{rule.reason}` needs the signal `{rule.signal}`, which is not measured",
                 hint=f"known signals: {', '.join(field.name for field in signals.type)}",
-            )
+            ) from None
         # A missing number becomes NaN, which no limit holds for. `struct_field` passes on the struct's own nulls.
-        values = pc.struct_field(signals, rule.signal) if signals.null_count else signals.field(rule.signal)
+        if signals.null_count:
+            values = pc.struct_field(signals, rule.signal)
         if values.type not in _NUMBERS:
             values = values.cast(pa.float64())
-        broken[:, column] = ~_COMPARE[rule.keep_if](values.to_numpy(zero_copy_only=False), float(rule.limit))
-    rows, columns = np.nonzero(broken)
-    offsets = np.searchsorted(rows, np.arange(len(signals) + 1)).astype(np.int32)
-    failed = pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(columns)))
-    first = np.argmax(broken, axis=1) if len(table) else np.zeros(len(signals), dtype=np.int64)
-    reason = names.take(pa.array(first, mask=~broken.any(axis=1)))
-    return reason, failed
+        _COMPARE[rule.keep_if](values.to_numpy(zero_copy_only=False), float(rule.limit), out=row)
+    rows, columns = np.nonzero(~held.T)
+    starts = np.searchsorted(rows, np.arange(len(signals) + 1))
+    names = pa.array([rule.reason for rule in table], pa.string())
+    failed = names.take(pa.array(columns))
+    # The first of a row's rules; a row without any points at another row's, or behind the last one.
+    kept = starts[1:] == starts[:-1]
+    reason = failed.take(pa.array(starts[:-1], mask=kept))
+    return reason, pa.ListArray.from_arrays(pa.array(starts, pa.int32()), failed)
 
 
 #: Lines that each rule of `C4Lines` drops; a line counts under the first rule that it breaks.

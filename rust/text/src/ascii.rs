@@ -23,7 +23,8 @@ impl Bytes {
     const INFIX: u16 = 1 << 8;
     /// Part of a host name.
     const HOST: u16 = 1 << 9;
-    const WIDE: u16 = 1 << 10;
+    const COLON: u16 = 1 << 10;
+    const WIDE: u16 = 1 << 11;
     const LETTER: u16 = Self::LOWER | Self::UPPER;
 
     /// The classes of a string's bytes.
@@ -70,6 +71,7 @@ static CLASSES: [u16; 256] = {
             b'.' => Bytes::DOT | Bytes::HOST,
             b'_' | b'-' => Bytes::HOST,
             b'@' => Bytes::AT,
+            b':' => Bytes::COLON,
             b'$' | b'%' | b'=' => Bytes::PREFIX,
             _ => 0,
         };
@@ -173,26 +175,42 @@ fn push_body<'t>(body: &'t str, found: Bytes, tokens: &mut Vec<&'t str>) {
         return tokens.push(body);
     }
     let bytes = body.as_bytes();
-    let (mut start, mut at) = (0, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let length = if class(byte) & Bytes::INFIX == 0 { 0 } else { infix_length(bytes, at, byte) };
-        if length > 0 && at > 0 {
-            if at > start {
-                tokens.extend(body.get(start..at));
+    let mut start = 0;
+    // Where the last mark ends, of which one that begins the word does not cut it.
+    let mut resume = 0;
+    for (block, from) in bytes.chunks(64).zip((0..).step_by(64)) {
+        let mut marks = bits(block, |byte| class(byte) & Bytes::INFIX != 0);
+        while marks != 0 {
+            let at = from + marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            if at < resume {
+                continue;
             }
-            start = at + length;
-            tokens.extend(body.get(at..start));
+            let length = infix_length(bytes, at);
+            resume = at + length;
+            if length > 0 && at > 0 {
+                if at > start {
+                    tokens.extend(body.get(start..at));
+                }
+                tokens.extend(body.get(at..resume));
+                start = resume;
+            }
         }
-        at += length.max(1);
     }
     tokens.extend(body.get(start..).filter(|rest| !rest.is_empty()));
 }
 
-fn infix_length(bytes: &[u8], at: usize, byte: u8) -> usize {
+/// Which of at most 64 bytes are of a kind.
+#[inline(always)]
+pub(crate) fn bits(bytes: &[u8], kind: impl Fn(u8) -> bool) -> u64 {
+    bytes.iter().rev().fold(0, |bits, &byte| bits << 1 | u64::from(kind(byte)))
+}
+
+fn infix_length(bytes: &[u8], at: usize) -> usize {
     let before = at.checked_sub(1).and_then(|before| bytes.get(before));
     let rest = bytes.get(at..).unwrap_or_default();
     let letter_next = |skip: usize| is(rest.get(skip), Bytes::LETTER);
-    match byte {
+    match bytes[at] {
         b'.' if rest.get(1) == Some(&b'.') => dots(rest.iter()),
         b'.' => usize::from(
             is(before, Bytes::LOWER | Bytes::QUOTE) && is(rest.get(1), Bytes::UPPER | Bytes::QUOTE),
@@ -233,7 +251,7 @@ fn is_address(word: &str, found: Bytes) -> bool {
         matches!(rest.as_bytes().first(), None | Some(b':' | b'/' | b'?' | b'#')) && is_host(host, rest)
     };
     starts_with_host(0)
-        || after_scheme().is_some_and(starts_with_host)
+        || (found.have(Bytes::COLON) && after_scheme().is_some_and(starts_with_host))
         || (found.have(Bytes::AT)
             && word.match_indices('@').any(|(at, _)| at > 0 && starts_with_host(at + 1)))
 }

@@ -1,7 +1,7 @@
 //! What a run without white space counts for, from a look at each of its characters.
 
 use crate::chars::{Class, Classes};
-use crate::sentences::Steps;
+use crate::sentences::{Steps, is_stop};
 use crate::totals::Totals;
 
 /// Counts over letters and perhaps one mark, which is all that most runs are.
@@ -26,43 +26,67 @@ pub(crate) fn describe_plain(run: &str, letters: u64, upper: u64) -> (Totals, St
 /// Counts over the characters and words of a run.
 pub(crate) fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Steps) {
     let (mut totals, mut steps) = (Totals::default(), Steps::default());
-    let ascii = run.is_ascii();
+    if run.len() <= 64 && run.is_ascii() {
+        look_ascii(classes, run, words, &mut totals, &mut steps);
+        return (totals, steps);
+    }
     // A byte for each sum, of at most 255 characters.
     let (mut counts, mut room) = (0, 255);
     for word in words {
         let (mut chars, mut class) = (0, Class::default());
-        if ascii && word.len() <= room {
-            room -= word.len();
-            chars = word.len() as u64;
-            for byte in word.bytes() {
-                let (each, one) = classes.of_ascii(byte);
-                counts += each;
-                class = class.or(one);
+        for piece in pieces(word) {
+            if piece.len() > room {
+                add_characters(&mut totals, std::mem::take(&mut counts));
+                room = 255;
             }
-        } else {
-            for piece in pieces(word) {
-                if piece.len() > room {
-                    add_characters(&mut totals, std::mem::take(&mut counts));
-                    room = 255;
-                }
-                room -= piece.len();
-                for one in piece.chars().map(|c| classes.of(c)) {
-                    counts += one.counts();
-                    class = class.or(one);
-                    chars += 1;
-                }
+            room -= piece.len();
+            for one in piece.chars().map(|c| classes.of(c)) {
+                counts += one.counts();
+                class = class.or(one);
+                chars += 1;
             }
         }
         totals.words_and_marks += 1;
         totals.alphabetic += u64::from(class.has_letter());
         totals.words += u64::from(class.has_no_symbol());
         totals.word_chars += if class.has_no_symbol() { chars } else { 0 };
-        steps.push(word, class.is_punctuation());
+        steps.push(is_stop(word), class.is_punctuation());
     }
     add_characters(&mut totals, counts);
     totals.ellipses += ellipses(run);
     totals.ipsum = u64::from(starts_with_ipsum(run));
     (totals, steps)
+}
+
+/// `look` at a run of at most 64 bytes of ASCII: a bit for each byte, so that words need no loops of their own.
+fn look_ascii(classes: Classes, run: &str, words: &[&str], totals: &mut Totals, steps: &mut Steps) {
+    let (mut counts, mut letters, mut no_symbols, mut no_punctuation) = (0, 0, 0, 0);
+    for byte in run.bytes().rev() {
+        let (each, class) = classes.of_ascii(byte);
+        counts += each;
+        letters = letters << 1 | u64::from(class.has_letter());
+        no_symbols = no_symbols << 1 | u64::from(class.has_no_symbol());
+        no_punctuation = no_punctuation << 1 | u64::from(!class.is_punctuation());
+    }
+    let mut rest = run.as_bytes();
+    for word in words {
+        let length = word.len();
+        let here = u64::MAX >> (64 - length.clamp(1, 64));
+        totals.alphabetic += u64::from(letters & here != 0);
+        let is_word = u64::from(no_symbols & here != 0);
+        totals.words += is_word;
+        totals.word_chars += is_word * length as u64;
+        let stop = length == 1 && matches!(rest, [b'.' | b'!' | b'?', ..]);
+        steps.push(stop, no_punctuation & here == 0);
+        rest = rest.get(length..).unwrap_or_default();
+        for bits in [&mut letters, &mut no_symbols, &mut no_punctuation] {
+            *bits = bits.checked_shr(length as u32).unwrap_or(0);
+        }
+    }
+    totals.words_and_marks += words.len() as u64;
+    add_characters(totals, counts);
+    totals.ellipses += ellipses(run);
+    totals.ipsum = u64::from(starts_with_ipsum(run));
 }
 
 /// Adds the sums over characters that `Class::counts` packs.

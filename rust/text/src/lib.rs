@@ -27,6 +27,7 @@ pub mod stats;
 mod tally;
 mod totals;
 mod vocabulary;
+mod walk;
 mod word_blocks;
 mod word_characters;
 pub mod word_scan;

@@ -35,6 +35,11 @@ impl Words {
         }
     }
 
+    /// Bytes of all words.
+    pub(crate) fn length(&self) -> usize {
+        self.end
+    }
+
     /// Makes room for two words more.
     #[cold]
     fn grow(&mut self) {

@@ -160,6 +160,18 @@ impl<E: Keyed> Interner<E> {
         self.resize((8 * self.entries.len()).next_power_of_two().max(Self::SMALLEST));
     }
 
+    /// The number of some key, most often of `key` if it has one: what is asked early is not waited for.
+    #[inline(always)]
+    pub(crate) fn guess(&self, key: &Key) -> u32 {
+        self.slots[self.hash(key) as usize & (self.slots.len() - 1)]
+    }
+
+    /// The number of `key`, perhaps `guess`.
+    #[inline(always)]
+    pub(crate) fn intern_guessed(&mut self, key: &Key, guess: u32) -> u32 {
+        if self.entries[guess as usize].key() == key { guess } else { self.intern(key) }
+    }
+
     /// The number of `key`, which is new if it equals the former number of entries.
     #[inline(always)]
     pub(crate) fn intern(&mut self, key: &Key) -> u32 {

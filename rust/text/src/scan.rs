@@ -1,6 +1,7 @@
 //! Where a run without white space ends, and what the white space after it holds: the walk over a text's bytes.
 
 use std::hint::select_unpredictable;
+use std::ops::Range;
 
 use crate::chars::{is_line_break, is_space, is_web_punctuation};
 use crate::runs::{EXACT_BYTES, first_bytes, load};
@@ -109,26 +110,53 @@ fn is_space_at(text: &str, at: usize) -> bool {
     }
 }
 
-/// Counts over the white space of a text.
+/// The white space of a text.
 #[derive(Default)]
 pub(crate) struct Spaces {
-    /// Those that count as punctuation or control characters.
+    /// Where the line feeds stand.
+    pub(crate) newlines: Vec<usize>,
+    /// Characters that count as punctuation or control characters.
     pub(crate) marks: u64,
-    /// Line feeds.
-    pub(crate) newlines: u64,
     /// Line breaks other than line feeds.
     pub(crate) other_breaks: u64,
+    /// Bytes of characters, without the first ones.
+    pub(crate) more_bytes: u64,
 }
 
 impl Spaces {
-    /// Counts the white space from `at` on, where these two bytes stand; gives its end and whether a line ends in it.
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.newlines.clear();
+        (self.marks, self.other_breaks, self.more_bytes) = (0, 0, 0);
+    }
+
+    /// Where several line feeds follow one another, but for the first ones and the last ones of the text.
+    pub(crate) fn blank_lines(&self, first: usize, last: usize) -> impl Iterator<Item = Range<usize>> {
+        let inner = self.newlines.get(first..self.newlines.len() - last).unwrap_or_default();
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            while let [one, two] = *inner.get(at..at + 2)? {
+                at += 1;
+                if one + 1 == two {
+                    let more = inner.get(at..).unwrap_or_default().windows(2);
+                    at += more.take_while(|pair| pair[0] + 1 == pair[1]).count();
+                    return Some(one..inner[at] + 1);
+                }
+            }
+            None
+        })
+    }
+
+    /// Counts the white space from `at` on; gives its end and whether a line ends in it.
     #[inline(always)]
-    pub(crate) fn read(&mut self, text: &str, at: usize, two: [u8; 2]) -> (usize, bool) {
-        if MEANING[usize::from(two[1])] == 0 {
-            match two[0] {
+    pub(crate) fn read(&mut self, text: &str, at: usize) -> (usize, bool) {
+        if let Some(&[first, second]) = text.as_bytes().get(at..).and_then(<[u8]>::first_chunk)
+            && MEANING[usize::from(second)] == 0
+        {
+            match first {
                 b' ' => return (at + 1, false),
                 b'\n' => {
-                    self.newlines += 1;
+                    self.newlines.push(at);
                     return (at + 1, true);
                 }
                 _ => {}
@@ -140,21 +168,22 @@ impl Spaces {
     /// `read` of any white space.
     #[inline(never)]
     pub(crate) fn read_any(&mut self, text: &str, at: usize) -> (usize, bool) {
-        let before = self.newlines + self.other_breaks;
+        let before = (self.newlines.len(), self.other_breaks);
         let mut end = at;
         for c in text.get(at..).unwrap_or_default().chars() {
             match c {
                 ' ' => {}
-                '\n' => self.newlines += 1,
+                '\n' => self.newlines.push(end),
                 _ if is_space(c) => {
                     self.marks += u64::from(is_web_punctuation(c));
                     self.other_breaks += u64::from(is_line_break(c));
+                    self.more_bytes += c.len_utf8() as u64 - 1;
                 }
                 _ => break,
             }
             end += c.len_utf8();
         }
-        (end, self.newlines + self.other_breaks > before)
+        (end, (self.newlines.len(), self.other_breaks) != before)
     }
 }
 
@@ -176,9 +205,8 @@ mod tests {
                 prop_assert_eq!(words, [load(&padded, 0), load(&padded, 8)]);
             }
             if expected < text.len() {
-                let two = [0, 1].map(|more| text.as_bytes().get(expected + more).copied().unwrap_or(b' '));
                 let (mut fast, mut plain) = (Spaces::default(), Spaces::default());
-                prop_assert_eq!(fast.read(&text, expected, two), plain.read_any(&text, expected));
+                prop_assert_eq!(fast.read(&text, expected), plain.read_any(&text, expected));
                 prop_assert_eq!(fast.newlines, plain.newlines);
                 let mut spaces = Spaces::default();
                 let (end, breaks) = spaces.read_any(&text, expected);
@@ -186,7 +214,9 @@ mod tests {
                 let run = run.trim_end_matches(|c| !is_space(c));
                 prop_assert_eq!(end, expected + run.len());
                 prop_assert_eq!(breaks, run.contains(is_line_break));
-                prop_assert_eq!(spaces.newlines, run.matches('\n').count() as u64);
+                let newlines: Vec<_> = run.match_indices('\n').map(|(at, _)| expected + at).collect();
+                prop_assert_eq!(spaces.newlines, newlines);
+                prop_assert_eq!(spaces.more_bytes as usize, run.len() - run.chars().count());
             }
         }
     }

@@ -43,35 +43,33 @@ impl SentenceCounter {
 }
 
 /// What the words of one run do to the count: depends on whether a stop mark came before in the line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Steps {
     /// Sentences that begin, and whether the last word is a stop mark: without, and with a stop mark before.
     begins: [u32; 2],
     stopped: [bool; 2],
-    started: bool,
+}
+
+impl Default for Steps {
+    /// No words yet.
+    fn default() -> Self {
+        Self { begins: [0; 2], stopped: [false, true] }
+    }
 }
 
 impl Steps {
     /// A word, and perhaps a mark: a stop mark or not.
     pub(crate) fn of_plain(mark: bool, stop: bool) -> Self {
         let ends = mark && stop;
-        Self { begins: [0, 1], stopped: [ends, ends], started: true }
+        Self { begins: [0, 1], stopped: [ends, ends] }
     }
 
-    /// Appends a word or mark; is it all punctuation?
-    pub(crate) fn push(&mut self, token: &str, punctuation: bool) {
-        if !self.started {
-            self.started = true;
-            self.stopped = [false, true];
-        }
-        let stop = is_stop(token);
+    /// Appends a word or mark: is it a stop mark, is it all punctuation?
+    #[inline]
+    pub(crate) fn push(&mut self, stop: bool, punctuation: bool) {
         for (begins, stopped) in self.begins.iter_mut().zip(&mut self.stopped) {
-            if stop {
-                *stopped = true;
-            } else if *stopped && !punctuation {
-                *stopped = false;
-                *begins = begins.saturating_add(1);
-            }
+            *begins = begins.saturating_add(u32::from(*stopped & !stop & !punctuation));
+            *stopped = stop | (*stopped & punctuation);
         }
     }
 
@@ -127,7 +125,7 @@ impl RunSentences {
 }
 
 /// Terminal punctuation that stands alone. Stop marks encoded after Unicode 10 end no sentence for spaCy.
-fn is_stop(token: &str) -> bool {
+pub(crate) fn is_stop(token: &str) -> bool {
     match token.as_bytes() {
         [one] => return matches!(one, b'.' | b'!' | b'?'),
         [first, ..] if *first >= 0x80 && token.len() <= 4 => {}

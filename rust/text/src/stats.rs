@@ -7,14 +7,12 @@ use crate::chars::is_terminal_punctuation;
 use crate::line_stats::line_stats;
 use crate::lines::{split_at_runs, split_lines, strip};
 use crate::repeats::{Repeats, Words};
-use crate::runs::{KEY_BYTES, Key};
-use crate::scan::{Spaces, chunk, end_of_run, short_run};
-use crate::sentences::RunSentences;
+use crate::scan::Spaces;
 use crate::signals::{LineStats, TextStats};
 use crate::tally::Tally;
 use crate::totals::Totals;
 use crate::vocabulary::Vocabulary;
-use crate::words::Splitter;
+use crate::walk::walk;
 
 /// Gopher's stop words, in lower case as printed.
 pub const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
@@ -29,6 +27,7 @@ pub struct Measure {
     words: Words,
     repeats: Repeats,
     tally: Tally,
+    spaces: Spaces,
 }
 
 impl Measure {
@@ -47,72 +46,53 @@ impl Measure {
 
     /// The signals of `text`, with these stop words.
     pub fn stats_with(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> TextStats {
-        let mut stats = TextStats { n_bytes: text.len() as u64, ..TextStats::default() };
-        stats.n_chars = count_chars(text);
-        let (totals, spaces, sentences) = self.walk(text);
+        let (totals, sentences) = walk(text, &mut self.vocabulary, &mut self.words, &mut self.spaces);
+        let (spaces, space_bytes) = (&self.spaces, (text.len() - self.words.length()) as u64);
+        let n_chars = totals.chars + space_bytes - spaces.more_bytes;
+        let mut stats = TextStats { n_bytes: text.len() as u64, n_chars, ..TextStats::default() };
         stats.n_sentences = sentences;
-        from_totals(&totals, &spaces, &mut stats);
+        from_totals(&totals, spaces, &mut stats);
         frequencies(self.vocabulary.uses(), &mut stats);
         let found = stop_words.iter().filter(|word| self.vocabulary.uses_of(word.as_ref()) > 0);
         stats.stop_words = found.count() as u64;
-        self.repetition(text, &mut stats);
-        self.lines(text, &spaces, &mut stats);
+        let repeated_lines = self.lines(text, &mut stats);
+        self.paragraphs(text, repeated_lines, &mut stats);
+        self.repetition(&mut stats);
         stats.lorem_ipsum = if totals.ipsum == 0 { 0 } else { count_lorem_ipsum(text) };
         stats
     }
 
-    /// Reads every run; leaves the words in `self.words`.
-    fn walk(&mut self, text: &str) -> (Totals, Spaces, u64) {
-        let Self { vocabulary, words, .. } = self;
-        vocabulary.begin();
-        words.clear(text.len());
-        let mut splitter = Splitter::default();
-        let (mut spaces, mut sentences) = (Spaces::default(), RunSentences::default());
-        let mut at = 0;
-        while at < text.len() {
-            let chunk = chunk(text.as_bytes(), at);
-            let (end, breaks) =
-                if let Some((bytes, length)) = short_run(&chunk).filter(|&(_, length)| length > 0) {
-                    let key = Key::short(bytes, length);
-                    words.write(&chunk);
-                    sentences.push(vocabulary.run(text, (at, length), &key, &mut splitter, words));
-                    if at + length == text.len() {
-                        break;
-                    }
-                    spaces.read(text, at + length, [chunk[length], chunk[length + 1]])
-                } else {
-                    let end = end_of_run(text, at);
-                    let run = text.get(at..end).unwrap_or_default();
-                    if run.len() > KEY_BYTES {
-                        words.copy(run);
-                        sentences.push_long(&vocabulary.long_run(text, (at, end), &mut splitter, words));
-                    } else if !run.is_empty() {
-                        let key = Key::of(text.as_bytes(), at, end);
-                        words.write(&chunk);
-                        sentences.push(vocabulary.run(text, (at, run.len()), &key, &mut splitter, words));
-                    }
-                    spaces.read_any(text, end)
-                };
-            if breaks {
-                sentences.end_line();
-            }
-            at = end;
+    /// Paragraphs are what stands between runs of line feeds, without white space around them all. None is repeated
+    /// where no line is, unless that white space made the difference between two lines.
+    fn paragraphs(&mut self, text: &str, repeated_lines: bool, stats: &mut TextStats) {
+        let stripped = strip(text);
+        if stripped.is_empty() {
+            return;
         }
-        (vocabulary.finish(), spaces, sentences.sentences)
+        let (start, end) = (text.trim_start_matches('\n'), text.trim_end_matches('\n'));
+        let (before, after) = (text.len() - start.len(), text.len() - end.len());
+        let paragraphs = if stripped.len() + before + after < text.len() {
+            self.duplicates(split_at_runs(stripped, 2))
+        } else if repeated_lines {
+            let blank: Vec<_> = self.spaces.blank_lines(before, after).collect();
+            let starts = std::iter::once(before).chain(blank.iter().map(|lines| lines.end));
+            let ends = blank.iter().map(|lines| lines.start).chain([text.len() - after]);
+            self.duplicates(starts.zip(ends).map(|(start, end)| text.get(start..end).unwrap_or_default()))
+        } else {
+            Duplicates {
+                pieces: 1 + self.spaces.blank_lines(before, after).count() as u64,
+                ..Duplicates::default()
+            }
+        };
+        stats.n_paragraphs = paragraphs.pieces;
+        stats.duplicate_paragraph_ratio = ratio(paragraphs.repeated, paragraphs.pieces);
+        stats.duplicate_paragraph_char_ratio = ratio(paragraphs.repeated_chars, stats.n_chars);
     }
 
-    fn repetition(&mut self, text: &str, stats: &mut TextStats) {
+    /// Signals of n-grams.
+    fn repetition(&mut self, stats: &mut TextStats) {
         let chars = stats.n_chars;
         let ascii = stats.n_chars == stats.n_bytes;
-        let stripped = strip(text);
-        let mut paragraphs = Duplicates { pieces: 1, ..Duplicates::default() };
-        if memchr::memmem::find(stripped.as_bytes(), b"\n\n").is_some() {
-            paragraphs = self.duplicates(split_at_runs(stripped, 2));
-        }
-        stats.n_paragraphs = if stripped.is_empty() { 0 } else { paragraphs.pieces };
-        stats.duplicate_paragraph_ratio = ratio(paragraphs.repeated, paragraphs.pieces);
-        stats.duplicate_paragraph_char_ratio = ratio(paragraphs.repeated_chars, chars);
-
         let [two, three, four] = self.repeats.top(&self.words, ascii).map(|top| ratio(top, chars));
         stats.top_2gram_char_ratio = two;
         stats.top_3gram_char_ratio = three;
@@ -129,16 +109,16 @@ impl Measure {
     }
 
     /// Signals of lines: as Gopher cuts them (between runs of line feeds), as Python's `splitlines` does, and as
-    /// FineWeb does (at line feeds, without blank ones).
-    fn lines(&mut self, text: &str, spaces: &Spaces, stats: &mut TextStats) {
+    /// FineWeb does (at line feeds, without blank ones). Is a line repeated?
+    fn lines(&mut self, text: &str, stats: &mut TextStats) -> bool {
         let mut shapes = Shapes::default();
         let (mut found, mut filled_chars) = (Duplicates::default(), 0);
         let (mut ended, mut short) = (0, 0);
         let ascii = stats.n_chars == stats.n_bytes;
-        self.tally.reset(spaces.newlines as usize + 1);
+        let newlines = &self.spaces.newlines;
+        self.tally.reset(newlines.len() + 1);
         let mut start = 0;
-        let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
-        for end in breaks.chain((!text.ends_with('\n')).then_some(text.len())) {
+        for end in newlines.iter().copied().chain((!text.ends_with('\n')).then_some(text.len())) {
             let line = text.get(start..end).unwrap_or_default();
             start = end + 1;
             shapes.lines += 1;
@@ -160,6 +140,7 @@ impl Measure {
             ended += u64::from(ends_sentence(line));
             short += u64::from(is_short(line, ascii));
         }
+        let any_repeated = found.repeated > 0;
         // Between runs of line feeds there are empty pieces at the ends.
         let ends = u64::from(text.starts_with('\n')) + u64::from(text.ends_with('\n'));
         found.pieces += if text.is_empty() { 1 } else { ends };
@@ -167,7 +148,7 @@ impl Measure {
         if text.is_empty() {
             shapes = Shapes::default();
         }
-        if spaces.other_breaks > 0 {
+        if self.spaces.other_breaks > 0 {
             shapes = Shapes::default();
             for line in split_lines(text) {
                 shapes.lines += 1;
@@ -180,7 +161,8 @@ impl Measure {
         stats.ellipsis_line_ratio = ratio(shapes.ellipses, shapes.lines);
         stats.terminal_punctuation_line_ratio = ratio(ended, stats.n_lines);
         stats.short_line_ratio = ratio(short, stats.n_lines);
-        stats.repeated_line_char_ratio = ratio(filled_chars, stats.n_chars - spaces.newlines);
+        stats.repeated_line_char_ratio = ratio(filled_chars, stats.n_chars - newlines.len() as u64);
+        any_repeated
     }
 
     /// Which pieces were seen before. Pieces are compared by a 64-bit hash.
@@ -240,8 +222,10 @@ struct Shapes {
 
 impl Shapes {
     fn count(&mut self, stripped: &str) {
-        self.bullets += u64::from(stripped.starts_with(['•', '-']));
-        self.ellipses += u64::from(stripped.ends_with("...") || stripped.ends_with('…'));
+        // The bytes of `•` and `…`.
+        self.bullets += u64::from(matches!(stripped.as_bytes(), [b'-', ..] | [0xe2, 0x80, 0xa2, ..]));
+        self.ellipses +=
+            u64::from(matches!(stripped.as_bytes(), [.., b'.', b'.', b'.'] | [.., 0xe2, 0x80, 0xa6]));
     }
 }
 
@@ -259,7 +243,7 @@ fn from_totals(totals: &Totals, spaces: &Spaces, stats: &mut TextStats) {
     stats.alphabetic_word_ratio = ratio(totals.alphabetic, totals.words_and_marks);
     stats.ellipsis_per_word = ratio(totals.ellipses, totals.words_and_marks);
     stats.hash_per_word = ratio(totals.hashes, totals.words_and_marks);
-    stats.newline_per_word = ratio(spaces.newlines, totals.words_and_marks);
+    stats.newline_per_word = ratio(spaces.newlines.len() as u64, totals.words_and_marks);
     stats.curly_brackets = totals.curly_brackets;
     stats.digit_ratio = ratio(totals.digits, stats.n_chars);
     stats.upper_case_ratio = ratio(totals.upper, stats.n_chars);

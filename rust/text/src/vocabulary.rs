@@ -208,17 +208,23 @@ impl Vocabulary {
         number.and_then(|number| self.uses.get(number as usize)).copied().map_or(0, u64::from)
     }
 
+    /// The number that the run of this key has, or another one.
+    #[inline(always)]
+    pub(crate) fn guess(&self, key: &Key) -> u32 {
+        self.runs.guess(key)
+    }
+
     /// Meets the run of `length` bytes at `start` of `text`, which has `key`; adds its words, but not their bytes.
     #[inline(always)]
     pub(crate) fn run<'t>(
         &mut self,
         text: &'t str,
         (start, length): (usize, usize),
-        key: &Key,
+        (key, guess): (&Key, u32),
         splitter: &mut Splitter<'t>,
         words: &mut Words,
     ) -> PackedSteps {
-        let number = self.runs.intern(key);
+        let number = self.runs.intern_guessed(key, guess);
         let mut found = &mut self.runs.entries[number as usize];
         self.met.add(number, found.occurrences == 0);
         found.occurrences += 1;
