@@ -28,14 +28,12 @@ impl Duplicates {
     /// none of its words counts twice.
     pub(crate) fn chars(&mut self, words: &Words, ascii: bool) -> [u64; 6] {
         self.repeated_starts(words);
-        self.keep_starts(words);
+        self.keep_starts::<5, 16>(words);
         let five = self.chars_of::<5>(words, ascii);
-        self.keep_repeated::<6, 20>(words);
         let six = self.chars_of::<6>(words, ascii);
-        self.keep_repeated::<7, 24>(words);
+        self.keep_starts::<7, 24>(words);
         let seven = self.chars_of::<7>(words, ascii);
         let eight = self.chars_of::<8>(words, ascii);
-        self.keep_repeated::<9, 32>(words);
         let nine = self.chars_of::<9>(words, ascii);
         let ten = self.chars_of::<10>(words, ascii);
         [five, six, seven, eight, nine, ten]
@@ -61,55 +59,45 @@ impl Duplicates {
         keep(places, marked, &marks);
     }
 
-    /// Of `places`, keeps those whose first `START` bytes other places have too, and those that start a shorter n-gram
-    /// whose bytes another one has.
-    fn keep_starts(&mut self, words: &Words) {
-        const START: usize = 16;
+    /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
+    /// `STRETCH` bytes do, and those that start a shorter n-gram whose bytes another one has.
+    fn keep_starts<const N: usize, const STRETCH: usize>(&mut self, words: &Words) {
         let Self { room, marked, places, short, marked_short, .. } = self;
-        let starts = words.starts();
+        let (starts, bytes) = (words.starts(), words.bytes());
+        places.truncate(places.partition_point(|&place| (place as usize) < words.places(N)));
         let mut marks = room.marks(2 * places.len());
         marked.clear();
-        marked.extend(
-            places.iter().map(|&place| marks.add(hash_of_16(first_16(words, starts[place as usize])))),
-        );
+        marked.resize(places.len(), 0);
         short.clear();
-        short.extend(0..places.len() as u32);
-        for n in 5..=10 {
-            keep_if(short, |_, at| {
-                let first = places[at as usize] as usize;
-                starts.get(first + n).is_some_and(|end| end - starts[first] < START)
-            });
+        short.resize(places.len(), 0);
+        let mut count = 0;
+        for (at, (&place, marked)) in places.iter().zip(marked.iter_mut()).enumerate() {
+            let Some([start, .., end]) = starts.get(place as usize..place as usize + N + 1) else { break };
+            let Some(first) = bytes.get(*start..).and_then(<[u8]>::first_chunk) else { break };
+            *marked = marks.add(hash_of_first::<STRETCH>(first, STRETCH));
+            short[count] = at as u32;
+            count += usize::from(end - start < STRETCH);
+        }
+        short.truncate(count);
+        for n in N..=10 {
             if short.is_empty() {
                 break;
             }
             marked_short.clear();
             marked_short.extend(short.iter().map(|&at| {
-                let first = places[at as usize] as usize;
-                let (start, length) = (starts[first], starts[first + n] - starts[first]);
-                let hash = hash_of_16(first_bytes(first_16(words, start), length));
-                marks.add(hash ^ ((16 * n + length) as u64).wrapping_mul(FACTORS[0]))
+                let place = places[at as usize] as usize;
+                let (start, length) = (starts[place], starts[place + n] - starts[place]);
+                let first = bytes.get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
+                marks.add(hash_of_first::<STRETCH>(first, length) ^ (n as u64).wrapping_mul(FACTORS[2]))
             }));
             for (&at, &mark) in short.iter().zip(&*marked_short) {
                 marked[at as usize] |= u32::from(marks.twice(mark)) * KEPT;
             }
+            keep_if(short, |_, at| {
+                let place = places[at as usize] as usize;
+                starts.get(place + n + 1).is_some_and(|end| end - starts[place] < STRETCH)
+            });
         }
-        keep(places, marked, &marks);
-    }
-
-    /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
-    /// `STRETCH` bytes do, and those too short to tell.
-    fn keep_repeated<const N: usize, const STRETCH: usize>(&mut self, words: &Words) {
-        let last = words.places(N);
-        let Self { room, marked, places, .. } = self;
-        places.truncate(places.partition_point(|&place| (place as usize) < last));
-        let mut marks = room.marks(places.len());
-        marked.clear();
-        let starts = words.starts();
-        marked.extend(places.iter().map(|&place| {
-            let (start, end) = (starts[place as usize], starts[place as usize + N]);
-            let mark = marks.add(stretch_hash::<STRETCH>(words, start));
-            mark | (u32::from(end - start < STRETCH) * KEPT)
-        }));
         keep(places, marked, &marks);
     }
 
@@ -149,7 +137,7 @@ fn keep(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
 
 /// Keeps the items that are wanted, by index and value: without a branch, which no processor could predict.
 #[inline(always)]
-fn keep_if(items: &mut Vec<u32>, mut wanted: impl FnMut(usize, u32) -> bool) {
+pub(crate) fn keep_if(items: &mut Vec<u32>, mut wanted: impl FnMut(usize, u32) -> bool) {
     let all = items.as_mut_slice();
     let mut kept = 0;
     for at in 0..all.len() {
@@ -160,31 +148,23 @@ fn keep_if(items: &mut Vec<u32>, mut wanted: impl FnMut(usize, u32) -> bool) {
     items.truncate(kept);
 }
 
-/// The first 16 bytes from `start`.
-#[inline(always)]
-fn first_16(words: &Words, start: usize) -> [u64; 2] {
-    let bytes: &[u8; 16] = words.bytes().get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 16]);
-    [load(bytes, 0), load(bytes, 8)]
-}
-
 #[inline(always)]
 fn hash_of_16([head, tail]: [u64; 2]) -> u64 {
     head.wrapping_mul(FACTORS[0]) ^ tail.wrapping_mul(FACTORS[1])
 }
 
-/// A hash of the first `STRETCH` bytes from `start`.
-#[inline]
-fn stretch_hash<const STRETCH: usize>(words: &Words, start: usize) -> u64 {
-    let bytes: &[u8; 32] = words.bytes().get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-    let eight = |skip: usize| load(bytes, skip);
-    let mut mixed = fold(eight(0) ^ FACTORS[0], eight(STRETCH.min(16) - 8) ^ FACTORS[1]);
-    if STRETCH > 16 {
-        mixed = fold(mixed ^ FACTORS[2], eight(STRETCH.min(24) - 8) ^ FACTORS[0]);
+/// A hash of the first `length` bytes, of which there are `MOST` at most.
+#[inline(always)]
+fn hash_of_first<const MOST: usize>(bytes: &[u8; 32], length: usize) -> u64 {
+    let words = first_bytes([load(bytes, 0), load(bytes, 8), load(bytes, 16), load(bytes, 24)], length);
+    let mut hash = hash_of_16([words[0], words[1]]) ^ (length as u64).wrapping_mul(FACTORS[2]);
+    if MOST > 16 {
+        hash = (hash ^ hash >> 32).wrapping_mul(FACTORS[0]) ^ words[2].wrapping_mul(FACTORS[2]);
     }
-    if STRETCH > 24 {
-        mixed = fold(mixed ^ FACTORS[1], eight(STRETCH - 8) ^ FACTORS[2]);
+    if MOST > 24 {
+        hash ^= words[3].wrapping_mul(FACTORS[1].rotate_left(32) | 1);
     }
-    mixed.wrapping_mul(FACTORS[0])
+    hash
 }
 
 /// A 64-bit hash of the bytes from `start` to `end`.

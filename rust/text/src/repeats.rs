@@ -3,7 +3,7 @@
 //! Small tables of counters, one pass each, give an upper bound of how often any n-gram occurs. Only the few that could
 //! be the most frequent are then counted exactly.
 
-use crate::duplicates::Duplicates;
+use crate::duplicates::{Duplicates, keep_if};
 use crate::scan::CHUNK;
 use crate::tally::{FACTORS, Tally};
 
@@ -238,7 +238,9 @@ impl Repeats {
     fn top_of<const N: usize>(&mut self, words: &Words, bound: u32) -> (u32, usize) {
         let highest = self.most.iter().copied().max().unwrap_or_default();
         let mut limit = highest.min(i16::try_from(bound).unwrap_or(i16::MAX));
-        if N > 2 {
+        if N == 2 {
+            self.find_frequent(limit);
+        } else {
             // An n-gram with a word more is seldom as frequent.
             let mut least = limit;
             loop {
@@ -248,9 +250,10 @@ impl Repeats {
                     break;
                 }
             }
+            let most = &self.most;
+            keep_if(&mut self.places, |_, place| most[place as usize] >= limit);
         }
         while limit > 1 {
-            self.find_frequent(limit);
             self.tally.reset(self.places.len());
             for &place in &self.places {
                 let gram = words.numbers().get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
@@ -262,6 +265,7 @@ impl Repeats {
                 return best;
             }
             limit = i16::try_from(best.0.max(2)).unwrap_or(i16::MAX).min(limit - 1);
+            self.find_frequent(limit);
         }
         (1, 0)
     }
