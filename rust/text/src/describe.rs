@@ -61,12 +61,14 @@ pub(crate) fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Step
 /// `look` at a run of at most 64 bytes of ASCII: a bit for each byte, so that words need no loops of their own.
 fn look_ascii(classes: Classes, run: &str, words: &[&str], totals: &mut Totals, steps: &mut Steps) {
     let (mut counts, mut letters, mut no_symbols, mut no_punctuation) = (0, 0, 0, 0);
+    let mut dots = 0u64;
     for byte in run.bytes().rev() {
         let (each, class) = classes.of_ascii(byte);
         counts += each;
         letters = letters << 1 | u64::from(class.has_letter());
         no_symbols = no_symbols << 1 | u64::from(class.has_no_symbol());
         no_punctuation = no_punctuation << 1 | u64::from(!class.is_punctuation());
+        dots = dots << 1 | u64::from(byte == b'.');
     }
     let mut rest = run.as_bytes();
     for word in words {
@@ -85,7 +87,7 @@ fn look_ascii(classes: Classes, run: &str, words: &[&str], totals: &mut Totals, 
     }
     totals.words_and_marks += words.len() as u64;
     add_characters(totals, counts);
-    totals.ellipses += ellipses(run);
+    totals.ellipses += if dots & (dots << 1) & (dots << 2) == 0 { 0 } else { ellipses(run) };
     totals.ipsum = u64::from(starts_with_ipsum(run));
 }
 

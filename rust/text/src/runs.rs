@@ -151,12 +151,13 @@ impl<E: Keyed> Default for Interner<E> {
 
 impl<E> Interner<E> {
     const SMALLEST: usize = 1 << 10;
+    /// Slots whose memory is not given back.
+    const LARGE: usize = 1 << 17;
 }
 
 impl<E: Keyed> Interner<E> {
-    /// Replaces all entries but the first, which get new numbers.
-    pub(crate) fn refill(&mut self, entries: Vec<E>) {
-        self.entries = entries;
+    /// Numbers the entries, which were changed, as they stand.
+    pub(crate) fn number_again(&mut self) {
         self.resize((8 * self.entries.len()).next_power_of_two().max(Self::SMALLEST));
     }
 
@@ -231,7 +232,7 @@ impl<E: Keyed> Interner<E> {
 
     fn resize(&mut self, capacity: usize) {
         self.slots.clear();
-        self.slots.shrink_to(capacity);
+        self.slots.shrink_to(Self::LARGE.max(capacity));
         self.slots.resize(capacity, 0);
         for (number, entry) in self.entries.iter().enumerate().skip(1) {
             let hash = self.hash(entry.key());
@@ -271,7 +272,8 @@ mod tests {
     fn growing_keeps_numbers() {
         let mut interner = Interner::<Key>::default();
         for round in 0..2 {
-            interner.refill(vec![Key::NONE]);
+            interner.entries.truncate(1);
+            interner.number_again();
             for number in 1..20_000u32 {
                 let word = number.to_string();
                 assert_eq!(

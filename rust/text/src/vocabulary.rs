@@ -12,6 +12,7 @@ use crate::totals::{Adder, Counts, Totals};
 use crate::words::{Splitter, is_plain};
 
 /// A run or word of a text, two of them in a cache line.
+#[derive(Clone, Copy)]
 #[repr(align(32))]
 pub(crate) struct Entry {
     key: Key,
@@ -147,16 +148,18 @@ impl Vocabulary {
     #[cold]
     fn forget(&mut self) {
         const GONE: u32 = u32::MAX;
-        let mut numbers = vec![GONE; self.runs.entries.len()];
-        let mut room = Self::ROOM / 2;
+        let entries = &mut self.runs.entries;
+        self.about.resize(entries.len(), About::default());
+        let mut kept = Distinct::default();
+        for (number, about) in (0..).zip(&self.about) {
+            kept.add(number, about.texts > 1 && kept.count < Self::ROOM / 2);
+        }
+        let mut numbers = vec![GONE; entries.len()];
         // The first entry is of no run.
         numbers[0] = 0;
-        for (number, (run, about)) in self.runs.entries.iter().zip(&self.about).enumerate() {
-            if about.texts < 2 || room == 0 {
-                continue;
-            }
-            room -= 1;
-            numbers[number] = 0;
+        for &number in kept.numbers() {
+            let run = &entries[number as usize];
+            numbers[number as usize] = 0;
             for &word in run.few() {
                 numbers[word as usize] = 0;
             }
@@ -164,16 +167,18 @@ impl Vocabulary {
                 numbers[word as usize] = 0;
             }
         }
-        for (next, number) in numbers.iter_mut().filter(|number| **number != GONE).enumerate() {
-            *number = next as u32;
+        let mut next = 0;
+        for (place, number) in numbers.iter_mut().enumerate() {
+            // Without a branch: what does not stay is overwritten by the next one that does.
+            entries[next] = entries[place];
+            self.about[next] = self.about[place];
+            let stays = *number != GONE;
+            *number = if stays { next as u32 } else { GONE };
+            next += usize::from(stays);
         }
+        entries.truncate(next);
+        self.about.truncate(next);
         let former = std::mem::take(&mut self.words);
-        let mut entries = std::mem::take(&mut self.runs.entries);
-        self.about.resize(entries.len(), About::default());
-        let mut kept = numbers.iter().map(|&number| number != GONE);
-        entries.retain(|_| kept.next().unwrap_or_default());
-        let mut kept = numbers.iter().map(|&number| number != GONE);
-        self.about.retain(|_| kept.next().unwrap_or_default());
         for (run, about) in entries.iter_mut().zip(&mut self.about) {
             about.texts /= 2;
             let list = former.get(run.list()).unwrap_or_default();
@@ -190,11 +195,14 @@ impl Vocabulary {
             run.words[0] = self.words.len() as u32;
             self.words.extend(list.iter().map(|&(word, length)| (numbers[word as usize], length)));
         }
-        entries.shrink_to(2 * Self::ROOM);
-        self.about.shrink_to(2 * Self::ROOM);
-        self.runs.refill(entries);
-        (self.uses, self.used, self.met) = Default::default();
         self.marks.fill(0);
+        // Memory is given back where a text was far larger than most; taking it again costs more than the rest of this.
+        if entries.capacity() > 8 * Self::ROOM {
+            entries.shrink_to(2 * Self::ROOM);
+            self.about.shrink_to(2 * Self::ROOM);
+            (self.uses, self.used, self.met) = Default::default();
+        }
+        self.runs.number_again();
     }
 
     /// How often each word occurs, by number; complete after `finish`.
