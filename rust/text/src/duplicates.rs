@@ -42,7 +42,7 @@ impl Duplicates {
     /// Leaves in `places` where a 5-gram or longer one could start that occurs again: where the first `START` bytes do,
     /// and where five words are too short to tell.
     fn repeated_starts(&mut self, words: &Words) {
-        const START: usize = 12;
+        const START: usize = 10;
         let Self { room, marked, places, .. } = self;
         let count = words.places(5);
         let mut marks = room.marks(count);
