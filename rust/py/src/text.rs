@@ -1,5 +1,6 @@
 //! Binding of `curate-text`.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,6 +16,14 @@ use pyo3::prelude::*;
 use pyo3_arrow::PyArray;
 
 use crate::boundary::{for_each_row, large_strings, to_py_error, to_python};
+
+/// Bytes of the longest text of a `Measure` that is kept from call to call.
+const LONGEST_KEPT: usize = 1 << 20;
+
+thread_local! {
+    /// What the thread's last call left: memory, and what is known of runs that many texts have.
+    static MEASURE: Cell<Option<Measure>> = const { Cell::new(None) };
+}
 
 /// Adds this room's functions and classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -96,7 +105,7 @@ fn text_stats(
     };
     let mut columns = columns_of(&TextStats::default().values(), texts.len());
     let mut line_columns = columns_of(&LineStats::default().values(), texts.len());
-    let mut measure = Measure::default();
+    let mut measure = MEASURE.take().unwrap_or_default();
     for_each_row(py, texts.len(), |row| {
         let text = if texts.is_null(row) { "" } else { texts.value(row) };
         let words = words_of(row).unwrap_or(&english);
@@ -109,6 +118,9 @@ fn text_stats(
         }
         Ok::<(), Infallible>(())
     })?;
+    if measure.longest() <= LONGEST_KEPT {
+        MEASURE.set(Some(measure));
+    }
     let array = |column| -> ArrayRef {
         match column {
             Column::Counts(counts) => Arc::new(Int64Array::from(counts)),

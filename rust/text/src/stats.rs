@@ -28,9 +28,15 @@ pub struct Measure {
     repeats: Repeats,
     tally: Tally,
     spaces: Spaces,
+    longest: usize,
 }
 
 impl Measure {
+    /// Bytes of the longest text so far, with which the memory in use grows.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// The signals of `text`, with English stop words. Linear in its length.
     pub fn stats(&mut self, text: &str) -> TextStats {
         self.stats_with(text, &STOP_WORDS)
@@ -46,6 +52,7 @@ impl Measure {
 
     /// The signals of `text`, with these stop words.
     pub fn stats_with(&mut self, text: &str, stop_words: &[impl AsRef<str>]) -> TextStats {
+        self.longest = self.longest.max(text.len());
         let (totals, sentences) = walk(text, &mut self.vocabulary, &mut self.words, &mut self.spaces);
         let (spaces, space_bytes) = (&self.spaces, (text.len() - self.words.length()) as u64);
         let n_chars = totals.chars + space_bytes - spaces.more_bytes;

@@ -130,7 +130,7 @@ impl Distinct {
 
 impl Vocabulary {
     /// Runs and words that fit the second-level cache.
-    const ROOM: usize = 1 << 12;
+    const ROOM: usize = 1 << 13;
 
     /// Begins another text.
     pub(crate) fn begin(&mut self) {
