@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::repeats::Words;
 use crate::runs::{first_bytes, fold, load};
-use crate::tally::{FACTORS, Marks, Room, Seen};
+use crate::tally::{FACTORS, Room, Seen};
 
 /// Tables, reused from text to text.
 #[derive(Default)]
@@ -52,11 +52,16 @@ impl Duplicates {
         for (starts, marked) in words.starts().windows(6).zip(marked.iter_mut()) {
             let Some(first) = bytes.get(starts[0]..).and_then(<[u8]>::first_chunk::<16>) else { break };
             let mark = marks.add(hash_of_16([load(first, 0), load(first, START - 8)]));
-            *marked = mark | (u32::from(starts[5] - starts[0] < START) * KEPT);
+            *marked = if starts[5] - starts[0] < START { marks.often() } else { mark };
         }
         places.clear();
-        places.extend(0..count as u32);
-        keep(places, marked, &marks);
+        places.resize(count, 0);
+        let mut kept = 0;
+        for (place, &mark) in marked.iter().enumerate() {
+            places[kept] = place as u32;
+            kept += usize::from(marks.twice(mark));
+        }
+        places.truncate(kept);
     }
 
     /// Of `places`, keeps those where an n-gram or a longer one could start that occurs again: those whose first
@@ -91,14 +96,16 @@ impl Duplicates {
                 marks.add(hash_of_first::<STRETCH>(first, length) ^ (n as u64).wrapping_mul(FACTORS[2]))
             }));
             for (&at, &mark) in short.iter().zip(&*marked_short) {
-                marked[at as usize] |= u32::from(marks.twice(mark)) * KEPT;
+                let marked = &mut marked[at as usize];
+                *marked = if marks.twice(mark) { mark } else { *marked };
             }
             keep_if(short, |_, at| {
                 let place = places[at as usize] as usize;
                 starts.get(place + n + 1).is_some_and(|end| end - starts[place] < STRETCH)
             });
         }
-        keep(places, marked, &marks);
+        let marked = &marked[..places.len()];
+        keep_if(places, |at, _| marks.twice(marked[at]));
     }
 
     fn chars_of<const N: usize>(&mut self, words: &Words, ascii: bool) -> u64 {
@@ -123,16 +130,6 @@ impl Duplicates {
         }
         repeated
     }
-}
-
-/// Set in the mark of a place that is kept, however often the mark occurs. Where too few bytes follow to tell, those
-/// behind them are marked all the same: the same bytes may be cut into fewer words elsewhere.
-const KEPT: u32 = 1 << 31;
-
-/// Keeps the places that are `KEPT` or whose marks occurred more than once.
-fn keep(places: &mut Vec<u32>, marked: &[u32], marks: &Marks) {
-    let marked = &marked[..places.len()];
-    keep_if(places, |at, _| marks.twice(marked[at] & !KEPT) | (marked[at] >= KEPT));
 }
 
 /// Keeps the items that are wanted, by index and value: without a branch, which no processor could predict.

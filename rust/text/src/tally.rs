@@ -116,13 +116,15 @@ impl Room {
         let places = (8 * hashes).next_power_of_two().clamp(64, Self::MOST);
         self.0.clear();
         self.0.resize(places, 0);
+        self.0.push(u8::MAX);
         Marks { occurrences: &mut self.0, shift: 64 - places.trailing_zeros() }
     }
 }
 
 /// Which hashes occur more than once, or share their place with another one.
 pub(crate) struct Marks<'t> {
-    /// A byte for each place, which gets a bit for each occurrence: fewer steps than two bits would take.
+    /// A byte for each place, which gets a bit for each occurrence: fewer steps than two bits would take. The last place
+    /// is of no hash, and counts as marked often.
     occurrences: &'t mut [u8],
     shift: u32,
 }
@@ -135,6 +137,12 @@ impl Marks<'_> {
         let occurrences = &mut self.occurrences[place as usize];
         *occurrences = (*occurrences << 1) | 1;
         place
+    }
+
+    /// A place that counts as marked more than once.
+    #[inline(always)]
+    pub(crate) fn often(&self) -> u32 {
+        self.occurrences.len() as u32 - 1
     }
 
     /// Whether a place was marked more than once.
