@@ -251,7 +251,7 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
     # The first of a row's rules; a row without any points at another row's, or behind the last one.
     kept = starts[1:] == starts[:-1]
     reason = failed.take(pa.array(starts[:-1], mask=kept))
-    return reason, pa.ListArray.from_arrays(pa.array(starts, pa.int32()), failed)
+    return reason, pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), failed)
 
 
 #: Lines that each rule of `C4Lines` drops; a line counts under the first rule that it breaks.
