@@ -125,13 +125,7 @@ fn pieces(word: &str) -> impl Iterator<Item = &str> {
 
 /// Occurrences of `...` without overlap.
 fn ellipses(run: &str) -> u64 {
-    let (mut found, mut dots) = (0, 0);
-    for byte in run.bytes() {
-        dots = if byte == b'.' { dots + 1 } else { 0 };
-        found += u64::from(dots == 3);
-        dots %= 3;
-    }
-    found
+    memchr::memmem::find_iter(run.as_bytes(), b"...").count() as u64
 }
 
 #[cfg(test)]
