@@ -185,3 +185,34 @@ fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
     }
     halves(four(start), seed).rotate_left(31) ^ halves(four(end - 32), FACTORS[2])
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::oracle::Oracle;
+    use crate::stats::Measure;
+    use proptest::prelude::*;
+
+    /// `letters` again and again, cut into words of these lengths.
+    fn recut(letters: &str, lengths: &[usize]) -> String {
+        let mut rest = letters.chars().cycle();
+        let words = lengths.iter().map(|&length| rest.by_ref().take(length).collect::<String>());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    proptest! {
+        /// The same bytes in other words: n-grams of few and of many bytes, some equal and some not.
+        #[test]
+        fn bytes_are_compared_and_not_words(
+            letters in "[ab]{1,4}|[a-z]{20,90}",
+            lengths in prop_oneof![
+                proptest::collection::vec(1..4usize, 0..400),
+                proptest::collection::vec(1..9usize, 0..400),
+                proptest::collection::vec(prop_oneof![Just(3usize), Just(4), Just(4), Just(4)], 0..400),
+                proptest::collection::vec(prop_oneof![1..12usize, 20..40usize], 0..200),
+            ],
+        ) {
+            let text = recut(&letters, &lengths);
+            prop_assert_eq!(Measure::default().stats(&text), Oracle::default().stats(&text), "{}", text);
+        }
+    }
+}
