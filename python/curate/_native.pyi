@@ -297,6 +297,11 @@ def text_stats(
 ) -> ArrowArray:
     """struct<signal: int64 | double> per text; with `lines`, those of lines too."""
 
+def broken_rules(
+    signals: ArrowArray, rules: list[tuple[str, str, str, float]]
+) -> tuple[ArrowArray, ArrowArray]:
+    """The first rule that each row breaks (string), and all (list<string>). Rules: name, signal, comparison, limit."""
+
 def count_listed_words(texts: ArrowArray, words: list[str]) -> ArrowArray:
     """int32 per text: places that hold an entry of the list."""
 

@@ -6,7 +6,6 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -85,17 +84,6 @@ LINE_SIGNAL_UNITS: Mapping[str, str] = MappingProxyType(
         "mean_line_upper_case_ratio": "upper-case letters, 0 to 1 of a line's characters, mean over lines",
     }
 )
-
-_COMPARE: Mapping[str, np.ufunc] = {
-    ">=": np.greater_equal,
-    "<=": np.less_equal,
-    ">": np.greater,
-    "<": np.less,
-    "==": np.equal,
-}
-
-#: What signals usually are.
-_NUMBERS = (pa.float64(), pa.int64())
 
 
 def text_stats(
@@ -229,29 +217,15 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
 
     A rule about a number that is missing is broken: it cannot be shown to hold.
     """
-    held = np.empty((len(table), len(signals)), dtype=bool)
-    for row, rule in zip(held, table, strict=True):
-        try:
-            values = signals.field(rule.signal)
-        except KeyError:
+    for rule in table:
+        if signals.type.get_field_index(rule.signal) < 0:
             raise PlanError(
                 f"rule `{rule.reason}` needs the signal `{rule.signal}`, which is not measured",
                 hint=f"known signals: {', '.join(field.name for field in signals.type)}",
-            ) from None
-        # A missing number becomes NaN, which no limit holds for. `struct_field` passes on the struct's own nulls.
-        if signals.null_count:
-            values = pc.struct_field(signals, rule.signal)
-        if values.type not in _NUMBERS:
-            values = values.cast(pa.float64())
-        _COMPARE[rule.keep_if](values.to_numpy(zero_copy_only=False), float(rule.limit), out=row)
-    rows, columns = np.nonzero(~held.T)
-    starts = np.searchsorted(rows, np.arange(len(signals) + 1))
-    names = pa.array([rule.reason for rule in table], pa.string())
-    failed = names.take(pa.array(columns))
-    # The first of a row's rules; a row without any points at another row's, or behind the last one.
-    kept = starts[1:] == starts[:-1]
-    reason = failed.take(pa.array(starts[:-1], mask=kept))
-    return reason, pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), failed)
+            )
+    rules = [(rule.reason, rule.signal, str(rule.keep_if), float(rule.limit)) for rule in table]
+    reason, failed = _native.broken_rules(signals, rules)
+    return pa.array(reason), pa.array(failed)
 
 
 #: Lines that each rule of `C4Lines` drops; a line counts under the first rule that it breaks.

@@ -41,7 +41,8 @@ pub fn cast_to(array: PyArray, to: &DataType) -> PyResult<ArrayRef> {
     cast(&array, to)
 }
 
-fn cast(array: &ArrayRef, to: &DataType) -> PyResult<ArrayRef> {
+/// An array as one of type `to` (no copy when it is one already).
+pub fn cast(array: &ArrayRef, to: &DataType) -> PyResult<ArrayRef> {
     if array.data_type() == to {
         return Ok(array.clone());
     }

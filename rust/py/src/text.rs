@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use arrow_array::builder::{LargeListBuilder, LargeStringBuilder};
+use arrow_array::builder::{LargeListBuilder, LargeStringBuilder, ListBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, StructArray};
-use arrow_schema::{Field, Fields};
+use arrow_schema::{DataType, Field, Fields};
 use curate_text::c4::{Dropped, LineRules, POLICY_PHRASES};
 use curate_text::listed::WordList;
 use curate_text::signals::{LineStats, TextStats, Value};
@@ -15,7 +17,7 @@ use curate_text::stats::{Measure, STOP_WORDS};
 use pyo3::prelude::*;
 use pyo3_arrow::PyArray;
 
-use crate::boundary::{for_each_row, large_strings, to_py_error, to_python};
+use crate::boundary::{cast, detached, for_each_row, large_strings, to_py_error, to_python};
 
 /// Bytes of the longest text of a `Measure` that is kept from call to call.
 const LONGEST_KEPT: usize = 1 << 20;
@@ -28,6 +30,7 @@ thread_local! {
 /// Adds this room's functions and classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(text_stats, module)?)?;
+    module.add_function(wrap_pyfunction!(broken_rules, module)?)?;
     module.add_function(wrap_pyfunction!(count_listed_words, module)?)?;
     module.add_function(wrap_pyfunction!(c4_lines, module)?)?;
     module.add_function(wrap_pyfunction!(normalize_texts, module)?)?;
@@ -130,6 +133,58 @@ fn text_stats(
     let named = TextStats::NAMES.iter().copied().zip(columns);
     let named_lines = LineStats::NAMES.iter().copied().zip(line_columns).filter(|_| lines);
     struct_of(named.chain(named_lines).map(|(name, column)| (name, array(column))).collect(), texts.len())
+}
+
+/// What must hold of a number and a limit.
+fn comparison(sign: &str) -> Option<fn(&f64, &f64) -> bool> {
+    match sign {
+        ">=" => Some(f64::ge),
+        "<=" => Some(f64::le),
+        ">" => Some(f64::gt),
+        "<" => Some(f64::lt),
+        "==" => Some(f64::eq),
+        _ => None,
+    }
+}
+
+/// The first rule that each row breaks (string), and all that it breaks, in order (list<string>). A rule is a name, a
+/// signal, the comparison that must hold, and a limit; no comparison holds for a number that is missing.
+#[pyfunction]
+fn broken_rules(
+    py: Python<'_>,
+    signals: PyArray,
+    rules: Vec<(String, String, String, f64)>,
+) -> PyResult<(PyArray, PyArray)> {
+    let (signals, _field) = signals.into_inner();
+    let signals = signals.as_struct_opt().ok_or_else(|| to_py_error("signals are no struct"))?;
+    let rows = signals.len();
+    // Row by row, a mark for each rule.
+    let mut broken = vec![false; rows * rules.len()];
+    for (place, (_, signal, sign, limit)) in rules.iter().enumerate() {
+        let column =
+            signals.column_by_name(signal).ok_or_else(|| to_py_error(format!("no signal {signal}")))?;
+        let holds = comparison(sign).ok_or_else(|| to_py_error(format!("no comparison {sign}")))?;
+        let column = cast(column, &DataType::Float64)?;
+        let values = column.as_primitive::<Float64Type>();
+        for (row, marks) in broken.chunks_exact_mut(rules.len()).enumerate() {
+            let known = !signals.is_null(row) && !values.is_null(row);
+            marks[place] = !(known && holds(&values.value(row), limit));
+        }
+    }
+    detached(py, || {
+        let mut first = StringBuilder::new();
+        let mut all = ListBuilder::new(StringBuilder::new());
+        for row in 0..rows {
+            let marks = broken.get(row * rules.len()..).unwrap_or_default();
+            let mut names =
+                rules.iter().zip(marks).filter(|&(_, &is_broken)| is_broken).map(|(rule, _)| &rule.0);
+            let name = names.next();
+            first.append_option(name);
+            name.into_iter().chain(names).for_each(|name| all.values().append_value(name));
+            all.append(true);
+        }
+        Ok::<_, Infallible>((to_python(Arc::new(first.finish())), to_python(Arc::new(all.finish()))))
+    })
 }
 
 /// How many places of each text hold an entry of the list: int32.
