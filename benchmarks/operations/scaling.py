@@ -109,10 +109,9 @@ def timed(files: str, output: Path, workers: int, split_bytes: int, *, peaks: bo
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     if peaks:
         driver, worker = peaks_of(process)
-        mebibyte = 1024
         return {
-            "peak memory of a worker, MiB": worker / mebibyte,
-            "peak memory of the driver, MiB": driver / mebibyte,
+            "peak memory of a worker, MiB": worker / 1024,
+            "peak memory of the driver, MiB": driver / 1024,
         }
     if process.wait():
         raise SystemExit(f"the run ended with {process.returncode}")

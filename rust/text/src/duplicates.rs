@@ -150,16 +150,13 @@ fn hash_of_16([head, tail]: [u64; 2]) -> u64 {
     head.wrapping_mul(FACTORS[0]) ^ tail.wrapping_mul(FACTORS[1])
 }
 
-/// A hash of the first `length` bytes, of which there are `MOST` at most.
+/// A hash of the first `length` bytes, of which there are `MOST` at most: 16 or 24.
 #[inline(always)]
 fn hash_of_first<const MOST: usize>(bytes: &[u8; 32], length: usize) -> u64 {
-    let words = first_bytes([load(bytes, 0), load(bytes, 8), load(bytes, 16), load(bytes, 24)], length);
+    let words = first_bytes([load(bytes, 0), load(bytes, 8), load(bytes, 16)], length);
     let mut hash = hash_of_16([words[0], words[1]]) ^ (length as u64).wrapping_mul(FACTORS[2]);
     if MOST > 16 {
         hash = (hash ^ hash >> 32).wrapping_mul(FACTORS[0]) ^ words[2].wrapping_mul(FACTORS[2]);
-    }
-    if MOST > 24 {
-        hash ^= words[3].wrapping_mul(FACTORS[1].rotate_left(32) | 1);
     }
     hash
 }
