@@ -44,23 +44,10 @@ static MEANING: [u8; 256] = {
 /// Bytes that are looked at together.
 pub(crate) const CHUNK: usize = 32;
 
-/// The bytes from `at`, filled up with spaces behind the end.
+/// The bytes from `at`; nothing but spaces where fewer are left.
 #[inline(always)]
-pub(crate) fn chunk(bytes: &[u8], at: usize) -> [u8; CHUNK] {
-    let rest = bytes.get(at..).unwrap_or_default();
-    match rest.first_chunk() {
-        Some(chunk) => *chunk,
-        None => last_chunk(rest),
-    }
-}
-
-#[inline(never)]
-fn last_chunk(rest: &[u8]) -> [u8; CHUNK] {
-    let mut chunk = [b' '; CHUNK];
-    for (place, &byte) in chunk.iter_mut().zip(rest) {
-        *place = byte;
-    }
-    chunk
+pub(crate) fn chunk(bytes: &[u8], at: usize) -> &[u8; CHUNK] {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[b' '; CHUNK])
 }
 
 /// The run of at most 15 bytes that the chunk starts with, zeros behind it, and its length; None if it is longer or ends

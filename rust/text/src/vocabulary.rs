@@ -228,11 +228,11 @@ impl Vocabulary {
         &mut self,
         text: &'t str,
         (start, length): (usize, usize),
-        (key, guess): (&Key, u32),
+        (key, guess): (Key, u32),
         splitter: &mut Splitter<'t>,
         words: &mut Words,
     ) -> PackedSteps {
-        let number = self.runs.intern_guessed(key, guess);
+        let number = self.runs.intern_guessed(&key, guess);
         let mut found = &mut self.runs.entries[number as usize];
         self.met.add(number, found.occurrences == 0);
         found.occurrences += 1;
@@ -256,7 +256,7 @@ impl Vocabulary {
         text: &'t str,
         (start, end): (usize, usize),
         number: u32,
-        key: &Key,
+        key: Key,
         splitter: &mut Splitter<'t>,
     ) {
         let run = text.get(start..end).unwrap_or_default();

@@ -27,12 +27,12 @@ pub(crate) fn walk(
         let (end, breaks);
         if next.length > 0 {
             let this = next;
-            words.write(&chunk(text.as_bytes(), at));
+            words.write(chunk(text.as_bytes(), at));
             let run_end = at + this.length;
-            (end, breaks) = if run_end == text.len() { (run_end, false) } else { spaces.read(text, run_end) };
+            (end, breaks) = spaces.read(text, run_end);
             next = Ahead::read(text, end, vocabulary);
             let run = (at, this.length);
-            sentences.push(vocabulary.run(text, run, (&this.key, this.guess), &mut splitter, words));
+            sentences.push(vocabulary.run(text, run, (this.key, this.guess), &mut splitter, words));
         } else {
             let run_end = end_of_run(text, at);
             let run = text.get(at..run_end).unwrap_or_default();
@@ -42,8 +42,8 @@ pub(crate) fn walk(
             } else if !run.is_empty() {
                 let key = Key::of(text.as_bytes(), at, run_end);
                 let guess = vocabulary.guess(&key);
-                words.write(&chunk(text.as_bytes(), at));
-                sentences.push(vocabulary.run(text, (at, run.len()), (&key, guess), &mut splitter, words));
+                words.copy(run);
+                sentences.push(vocabulary.run(text, (at, run.len()), (key, guess), &mut splitter, words));
             }
             (end, breaks) = spaces.read_any(text, run_end);
             next = Ahead::read(text, end, vocabulary);
@@ -68,7 +68,7 @@ struct Ahead {
 impl Ahead {
     #[inline(always)]
     fn read(text: &str, at: usize, vocabulary: &Vocabulary) -> Self {
-        let (bytes, length) = short_run(&chunk(text.as_bytes(), at)).unwrap_or_default();
+        let (bytes, length) = short_run(chunk(text.as_bytes(), at)).unwrap_or_default();
         let key = Key::short(bytes, length);
         Self { key, length, guess: vocabulary.guess(&key) }
     }
