@@ -59,8 +59,10 @@ pub(crate) fn short_run(chunk: &[u8; CHUNK]) -> Option<([u64; 2], usize)> {
     // Whether a run has more than eight bytes is hard to predict.
     let length = |found: u64| (found.trailing_zeros() / 8) as usize;
     let length = select_unpredictable(found[0] == 0, 8 + length(found[1]), length(found[0]));
-    (length <= EXACT_BYTES && MEANING[usize::from(chunk[length])] == 1)
-        .then(|| (first_bytes(words, length), length))
+    if length > EXACT_BYTES || MEANING[usize::from(chunk[length])] != 1 {
+        return None;
+    }
+    Some((first_bytes(words, length), length))
 }
 
 /// Where the run that starts at `start` ends.
@@ -134,12 +136,10 @@ impl Spaces {
         })
     }
 
-    /// Counts the white space from `at` on; gives its end and whether a line ends in it.
+    /// Counts the white space from `at` on, where these bytes stand; gives its end and whether a line ends in it.
     #[inline(always)]
-    pub(crate) fn read(&mut self, text: &str, at: usize) -> (usize, bool) {
-        if let Some(&[first, second]) = text.as_bytes().get(at..).and_then(<[u8]>::first_chunk)
-            && MEANING[usize::from(second)] == 0
-        {
+    pub(crate) fn read(&mut self, text: &str, at: usize, [first, second]: [u8; 2]) -> (usize, bool) {
+        if MEANING[usize::from(second)] == 0 {
             match first {
                 b' ' => return (at + 1, false),
                 b'\n' => {
@@ -193,7 +193,8 @@ mod tests {
             }
             if expected < text.len() {
                 let (mut fast, mut plain) = (Spaces::default(), Spaces::default());
-                prop_assert_eq!(fast.read(&text, expected), plain.read_any(&text, expected));
+                let after = padded.as_bytes()[expected..].first_chunk().copied().unwrap();
+                prop_assert_eq!(fast.read(&text, expected, after), plain.read_any(&text, expected));
                 prop_assert_eq!(fast.newlines, plain.newlines);
                 let mut spaces = Spaces::default();
                 let (end, breaks) = spaces.read_any(&text, expected);

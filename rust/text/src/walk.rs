@@ -2,7 +2,7 @@
 
 use crate::repeats::Words;
 use crate::runs::{KEY_BYTES, Key};
-use crate::scan::{Spaces, chunk, end_of_run, short_run};
+use crate::scan::{CHUNK, Spaces, chunk, end_of_run, short_run};
 use crate::sentences::RunSentences;
 use crate::totals::Totals;
 use crate::vocabulary::Vocabulary;
@@ -27,9 +27,8 @@ pub(crate) fn walk(
         let (end, breaks);
         if next.length > 0 {
             let this = next;
-            words.write(chunk(text.as_bytes(), at));
-            let run_end = at + this.length;
-            (end, breaks) = spaces.read(text, run_end);
+            words.write(this.chunk);
+            (end, breaks) = spaces.read(text, at + this.length, this.after);
             next = Ahead::read(text, end, vocabulary);
             let run = (at, this.length);
             sentences.push(vocabulary.run(text, run, (this.key, this.guess), &mut splitter, words));
@@ -57,19 +56,24 @@ pub(crate) fn walk(
 }
 
 /// The next run, read before the one before it is looked at, so that the one need not wait for the other.
-struct Ahead {
+struct Ahead<'t> {
+    chunk: &'t [u8; CHUNK],
     key: Key,
     /// 0 if the run is longer, or ends in a way that needs a closer look.
     length: usize,
+    /// The two bytes behind it.
+    after: [u8; 2],
     /// Perhaps the number of the run.
     guess: u32,
 }
 
-impl Ahead {
+impl<'t> Ahead<'t> {
     #[inline(always)]
-    fn read(text: &str, at: usize, vocabulary: &Vocabulary) -> Self {
-        let (bytes, length) = short_run(chunk(text.as_bytes(), at)).unwrap_or_default();
+    fn read(text: &'t str, at: usize, vocabulary: &Vocabulary) -> Self {
+        let chunk = chunk(text.as_bytes(), at);
+        let (bytes, length) = short_run(chunk).unwrap_or_default();
         let key = Key::short(bytes, length);
-        Self { key, length, guess: vocabulary.guess(&key) }
+        let after = [chunk[length], chunk[length + 1]];
+        Self { chunk, key, length, after, guess: vocabulary.guess(&key) }
     }
 }
