@@ -41,7 +41,6 @@ impl Words {
     }
 
     /// Makes room for two words more.
-    #[cold]
     fn grow(&mut self) {
         if self.starts.len() < self.count + 3 {
             let length = (2 * self.count).max(1024);
@@ -70,17 +69,21 @@ impl Words {
     #[inline(always)]
     pub(crate) fn push_few(&mut self, numbers: [u32; 2], count: usize, first: usize, length: usize) {
         let at = self.count;
-        if self.starts.len() < at + 3 {
-            self.grow();
-        }
-        if let (Some(words), Some(starts)) =
-            (self.numbers.get_mut(at..at + 2), self.starts.get_mut(at + 1..at + 3))
-        {
-            words.copy_from_slice(&numbers);
-            starts.copy_from_slice(&[self.end + first, self.end + length]);
-        }
+        let words = self.numbers.get_mut(at..).and_then(<[u32]>::first_chunk_mut);
+        let starts = self.starts.get_mut(at..).and_then(<[usize]>::first_chunk_mut);
+        let (Some(words), Some([_, second, after])) = (words, starts) else {
+            return self.push_growing(numbers, count, first, length);
+        };
+        *words = numbers;
+        (*second, *after) = (self.end + first, self.end + length);
         self.count += count;
         self.end += length;
+    }
+
+    #[cold]
+    fn push_growing(&mut self, numbers: [u32; 2], count: usize, first: usize, length: usize) {
+        self.grow();
+        self.push_few(numbers, count, first, length);
     }
 
     /// Adds a word.
