@@ -108,12 +108,15 @@ impl Seen {
 pub(crate) struct Room(Vec<u8>);
 
 impl Room {
+    /// Places that the second-level cache holds: where this is too few, misses cost more than places that are shared.
+    const NEAR: usize = 1 << 20;
     /// The tables of long texts shall not grow without limit.
     const MOST: usize = 1 << 22;
 
-    /// Marks for so many hashes, of which one in twelve falls on the place of another.
+    /// Marks for so many hashes, of which one in twelve falls on the place of another, in long texts one in six.
     pub(crate) fn marks(&mut self, hashes: usize) -> Marks<'_> {
-        let places = (8 * hashes).next_power_of_two().clamp(64, Self::MOST);
+        let wanted = (8 * hashes).min(Self::NEAR.max(4 * hashes));
+        let places = wanted.next_power_of_two().clamp(64, Self::MOST);
         self.0.clear();
         self.0.resize(places, 0);
         self.0.push(u8::MAX);
