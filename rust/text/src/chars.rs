@@ -149,11 +149,32 @@ impl Class {
     }
 }
 
+/// What an ASCII character counts as, for loops over many.
+#[derive(Clone, Copy)]
+pub(crate) struct AsciiClass {
+    /// `Class::counts`.
+    pub(crate) counts: u64,
+    /// The lowest bit of each lane, from the first one: is it a letter, no symbol, no punctuation, a full stop?
+    pub(crate) lanes: u64,
+}
+
+impl AsciiClass {
+    /// Bits of a lane.
+    pub(crate) const LANE: usize = 16;
+
+    fn of(byte: u8, class: Class) -> Self {
+        let lanes =
+            [class.has_letter(), class.has_no_symbol(), !class.is_punctuation(), byte == b'.'].into_iter();
+        let lanes = lanes.rev().fold(0, |lanes, holds| lanes << Self::LANE | u64::from(holds));
+        Self { counts: class.counts(), lanes }
+    }
+}
+
 /// Classes of the characters of the Basic Multilingual Plane, from a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Classes {
     table: &'static [u16],
-    ascii: &'static [(u64, Class); 256],
+    ascii: &'static [AsciiClass; 256],
 }
 
 impl Default for Classes {
@@ -162,17 +183,16 @@ impl Default for Classes {
             let all = 0..=u32::from(u16::MAX);
             all.map(|code| char::from_u32(code).map_or(0, |c| Class::compute(c).0)).collect()
         });
-        static ASCII: LazyLock<[(u64, Class); 256]> = LazyLock::new(|| {
-            std::array::from_fn(|byte| Class(TABLE[byte])).map(|class| (class.counts(), class))
-        });
+        static ASCII: LazyLock<[AsciiClass; 256]> =
+            LazyLock::new(|| std::array::from_fn(|byte| AsciiClass::of(byte as u8, Class(TABLE[byte]))));
         Self { table: &TABLE, ascii: &ASCII }
     }
 }
 
 impl Classes {
-    /// The counts and the class of an ASCII character.
+    /// The class of an ASCII character.
     #[inline(always)]
-    pub(crate) fn of_ascii(self, byte: u8) -> (u64, Class) {
+    pub(crate) fn of_ascii(self, byte: u8) -> AsciiClass {
         self.ascii[usize::from(byte)]
     }
 

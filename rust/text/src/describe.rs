@@ -1,6 +1,6 @@
 //! What a run without white space counts for, from a look at each of its characters.
 
-use crate::chars::{Class, Classes};
+use crate::chars::{AsciiClass, Class, Classes};
 use crate::sentences::{Steps, is_stop};
 use crate::totals::Totals;
 
@@ -60,15 +60,18 @@ pub(crate) fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Step
 
 /// `look` at a run of at most 64 bytes of ASCII: a bit for each byte, so that words need no loops of their own.
 fn look_ascii(classes: Classes, run: &str, words: &[&str], totals: &mut Totals, steps: &mut Steps) {
-    let (mut counts, mut letters, mut no_symbols, mut no_punctuation) = (0, 0, 0, 0);
-    let mut dots = 0u64;
-    for byte in run.bytes().rev() {
-        let (each, class) = classes.of_ascii(byte);
-        counts += each;
-        letters = letters << 1 | u64::from(class.has_letter());
-        no_symbols = no_symbols << 1 | u64::from(class.has_no_symbol());
-        no_punctuation = no_punctuation << 1 | u64::from(!class.is_punctuation());
-        dots = dots << 1 | u64::from(byte == b'.');
+    let (mut counts, mut letters, mut no_symbols, mut no_punctuation, mut dots) = (0, 0u64, 0u64, 0u64, 0u64);
+    for block in run.as_bytes().chunks(AsciiClass::LANE).rev() {
+        let mut lanes = 0;
+        for &byte in block.iter().rev() {
+            let class = classes.of_ascii(byte);
+            counts += class.counts;
+            lanes = lanes << 1 | class.lanes;
+        }
+        let streams = [&mut letters, &mut no_symbols, &mut no_punctuation, &mut dots];
+        for (stream, lane) in streams.into_iter().zip((0..).step_by(AsciiClass::LANE)) {
+            *stream = *stream << AsciiClass::LANE | u64::from((lanes >> lane) as u16);
+        }
     }
     let mut rest = run.as_bytes();
     for word in words {
