@@ -1,26 +1,75 @@
 //! What a run without white space counts for, from a look at each of its characters.
 
 use crate::chars::{AsciiClass, Class, Classes};
+use crate::runs::Key;
 use crate::sentences::{Steps, is_stop};
+use crate::specials::ENGLISH;
 use crate::totals::Totals;
 
-/// Counts over letters and perhaps one mark, which is all that most runs are.
-#[inline(always)]
-pub(crate) fn describe_plain(run: &str, letters: u64, upper: u64) -> (Totals, Steps) {
-    let mark = run.as_bytes().get(letters as usize).copied();
-    let marks = u64::from(mark.is_some());
-    let totals = Totals {
-        chars: letters + marks,
-        upper,
-        marks,
-        words_and_marks: 1 + marks,
-        words: 1,
-        word_chars: letters,
-        alphabetic: 1,
-        ipsum: u64::from(starts_with_ipsum(run)),
-        ..Totals::default()
-    };
-    (totals, Steps::of_plain(mark.is_some(), matches!(mark, Some(b'.' | b'!' | b'?'))))
+/// A word of ASCII letters, perhaps with one mark that is always cut off its end, which is what most runs are.
+pub(crate) struct Plain {
+    /// Bytes of the word.
+    pub(crate) letters: usize,
+    upper: u64,
+    /// 0 = none.
+    pub(crate) mark: u8,
+}
+
+impl Plain {
+    /// The run of this key; None if it is none such.
+    #[inline(always)]
+    pub(crate) fn of<'t>(key: &Key, run: impl Fn() -> &'t str) -> Option<Self> {
+        let (letters, upper) = key.letters().filter(|&(letters, _)| letters > 0)?;
+        let letters = letters as usize;
+        let mark = key.byte(letters);
+        let lower = u8::from(key.byte(letters - 1) & 0x20 != 0);
+        if CUT_OFF[usize::from(mark)] + lower < 2 {
+            return None;
+        }
+        let special = ENGLISH.may_have_plain(key) | ENGLISH.may_have_plain(&key.first(letters));
+        if special && is_special(run(), letters) {
+            return None;
+        }
+        Some(Self { letters, upper, mark })
+    }
+
+    /// What the run counts for.
+    #[inline(always)]
+    pub(crate) fn describe(&self, key: &Key) -> (Totals, Steps) {
+        let marks = u64::from(self.mark != 0);
+        let letters = self.letters as u64;
+        let totals = Totals {
+            chars: letters + marks,
+            upper: self.upper,
+            marks,
+            words_and_marks: 1 + marks,
+            words: 1,
+            word_chars: letters,
+            alphabetic: 1,
+            ipsum: u64::from(key.is_ipsum()),
+            ..Totals::default()
+        };
+        (totals, Steps::of_plain(self.mark != 0, matches!(self.mark, b'.' | b'!' | b'?')))
+    }
+}
+
+/// Whether a byte is cut off the word of letters before it: 0 = never, 1 = where that ends with a lower-case letter,
+/// 2 = always, as is 0, which stands for none.
+static CUT_OFF: [u8; 256] = {
+    let mut cut_off = [0; 256];
+    cut_off[b'.' as usize] = 1;
+    let always = b"\0,:;!?)\"'";
+    let mut at = 0;
+    while at < always.len() {
+        cut_off[always[at] as usize] = 2;
+        at += 1;
+    }
+    cut_off
+};
+
+#[cold]
+fn is_special(run: &str, letters: usize) -> bool {
+    ENGLISH.get(run).is_some() || run.get(..letters).is_some_and(|word| ENGLISH.get(word).is_some())
 }
 
 /// Counts over the characters and words of a run.

@@ -60,6 +60,21 @@ impl Key {
         (bytes >> (8 * at)) as u8
     }
 
+    /// A number of so many bits that differs for most keys.
+    #[inline(always)]
+    pub(crate) fn spread(&self, bits: u32) -> usize {
+        let [head, tail] = self.0;
+        let mixed = (head ^ tail.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> (64 - bits)) as usize
+    }
+
+    /// Whether the string starts with "ipsum" in any case.
+    #[inline(always)]
+    pub(crate) fn is_ipsum(&self) -> bool {
+        const LETTERS: u64 = u64::from_le_bytes(*b"ipsum\0\0\0");
+        (self.0[0] | 0x20_2020_2020) & 0xff_ffff_ffff == LETTERS
+    }
+
     /// How many ASCII letters the key starts with and how many of them are upper-case, where at most one more byte
     /// follows; None where more follow or the key is long.
     #[inline]

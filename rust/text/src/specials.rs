@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 use ahash::RandomState;
 use std::collections::HashMap;
 
+use crate::runs::Key;
+
 /// Byte lengths of the parts that a special string is cut into; unused places are 0.
 type Cuts = [u8; 4];
 
@@ -18,6 +20,8 @@ pub(crate) struct Specials {
     /// less memory than `traits`.
     lengths: [u32; 256],
     traits: Traits,
+    /// Hashes of the keys of those that are letters and perhaps one byte more, as bits.
+    plain: Box<[u64; 512]>,
 }
 
 /// Hashes of strings as 65,536 bits: rules most other strings out without a look into a map.
@@ -87,6 +91,13 @@ impl Specials {
         if fits && self.traits.may_have(word) { self.look_up(word) } else { None }
     }
 
+    /// False if no special string has this key, which is of letters and perhaps one byte more.
+    #[inline(always)]
+    pub(crate) fn may_have_plain(&self, key: &Key) -> bool {
+        let bit = key.spread(15);
+        self.plain[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
     #[inline(never)]
     fn look_up(&self, word: &str) -> Option<&[u8]> {
         let cuts = self.cuts.get(word)?;
@@ -110,6 +121,7 @@ impl Specials {
             longest: 0,
             lengths: [0; 256],
             traits: Traits::default(),
+            plain: Box::new([0; 512]),
         };
         for word in [ABBREVIATIONS, WHOLE_WORDS, EMOTICONS].into_iter().flat_map(str::split_ascii_whitespace)
         {
@@ -204,6 +216,11 @@ impl Specials {
         self.longest = self.longest.max(word.len());
         self.lengths[usize::from(word.as_bytes()[0])] |= 1 << word.len().min(31);
         self.traits.add(&word);
+        let key = Key::of(word.as_bytes(), 0, word.len());
+        if key.letters().is_some() {
+            let bit = key.spread(15);
+            self.plain[bit / 64] |= 1 << (bit % 64);
+        }
         self.cuts.insert(word.into_boxed_str(), cuts);
     }
 }
@@ -233,6 +250,17 @@ mod tests {
         for word in ["well", "Its", "word", "", "this've"] {
             assert_eq!(ENGLISH.get(word), None, "{word}");
         }
+    }
+
+    #[test]
+    fn plain_strings_are_found_by_their_keys() {
+        let plain = ENGLISH.strings().map(|word| Key::of(word.as_bytes(), 0, word.len()));
+        let plain: Vec<_> = plain.filter(|key| key.letters().is_some()).collect();
+        assert!(plain.len() > 100);
+        assert!(plain.iter().all(|key| ENGLISH.may_have_plain(key)));
+        let others = (0..10_000).map(|number| format!("q{number}"));
+        let found = others.filter(|word| ENGLISH.may_have_plain(&Key::of(word.as_bytes(), 0, word.len())));
+        assert!(found.count() < 1000);
     }
 
     #[test]

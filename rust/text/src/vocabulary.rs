@@ -4,12 +4,12 @@
 //! their runs, so each is looked at closely once, and after that found by its bytes.
 
 use crate::chars::Classes;
-use crate::describe::{describe_plain, look};
+use crate::describe::{Plain, look};
 use crate::repeats::Words;
 use crate::runs::{Interner, Key, Keyed};
 use crate::sentences::{PackedSteps, Steps};
 use crate::totals::{Adder, Counts, Totals};
-use crate::words::{Splitter, is_plain};
+use crate::words::Splitter;
 
 /// A run or word of a text, two of them in a cache line.
 #[derive(Clone, Copy)]
@@ -259,17 +259,17 @@ impl Vocabulary {
         key: Key,
         splitter: &mut Splitter<'t>,
     ) {
-        let run = text.get(start..end).unwrap_or_default();
-        let plain = key.letters().filter(|&(letters, _)| is_plain(run, letters as usize));
-        let (mut words, mut first) = ([number, 0], run.len());
-        let (counts, count, steps) = if let Some((letters, upper)) = plain {
-            if run.len() > letters as usize {
-                first = letters as usize;
-                words = [self.runs.intern(&key.first(first)), self.mark(key.byte(first))];
+        let run = || text.get(start..end).unwrap_or_default();
+        let (mut words, mut first) = ([number, 0], end - start);
+        let (counts, count, steps) = if let Some(plain) = Plain::of(&key, run) {
+            if plain.mark != 0 {
+                first = plain.letters;
+                words = [self.runs.intern(&key.first(first)), self.mark(plain.mark)];
             }
-            let (totals, steps) = describe_plain(run, letters, upper);
+            let (totals, steps) = plain.describe(&key);
             (totals.packed(), totals.words_and_marks, steps)
         } else {
+            let run = run();
             splitter.split(run);
             let number_of =
                 |runs: &mut Interner<Entry>, start, end| runs.intern(&Key::of(text.as_bytes(), start, end));
@@ -339,6 +339,7 @@ impl Vocabulary {
     }
 
     /// The sums of all counts of all runs; completes `uses`.
+    #[inline(never)]
     pub(crate) fn finish(&mut self) -> Totals {
         let mut adder = Adder::starting(self.long);
         self.make_room();

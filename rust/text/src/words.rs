@@ -160,19 +160,6 @@ impl<'t> Splitter<'t> {
     }
 }
 
-/// Whether a run of ASCII letters and at most one byte more is a word, perhaps with a mark that is always cut off.
-#[inline]
-pub(crate) fn is_plain(run: &str, letters: usize) -> bool {
-    let (word, mark) = run.split_at(letters.min(run.len()));
-    let cut = match mark.as_bytes() {
-        [] => return letters > 0 && ENGLISH.get(run).is_none(),
-        [b'.'] => word.ends_with(|c: char| c.is_ascii_lowercase()),
-        [mark] => matches!(mark, b',' | b':' | b';' | b'!' | b'?' | b')' | b'"' | b'\''),
-        _ => false,
-    };
-    cut && letters > 0 && ENGLISH.get(word).is_none() && ENGLISH.get(run).is_none()
-}
-
 /// Whether a run is a web or mail address, perhaps with marks around it.
 pub(crate) fn is_web_address(run: &str) -> bool {
     let marks: &[char] = &['.', ',', ';', ':', '!', '?', '(', ')', '[', ']', '<', '>', '"', '\''];
