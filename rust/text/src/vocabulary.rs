@@ -316,6 +316,7 @@ impl Vocabulary {
     }
 
     /// Counts a run of any length without remembering it; adds its words, but not their bytes.
+    #[inline(never)]
     pub(crate) fn long_run<'t>(
         &mut self,
         text: &'t str,
