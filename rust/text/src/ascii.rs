@@ -1,106 +1,25 @@
 //! Word splitting of runs of ASCII: the cuts of `affixes` and `address`, from the classes of bytes.
 
 use crate::address::is_host;
-use crate::letters::{is_mark, is_quote, is_unit};
+use crate::bytes::{Bytes, Kind, kinds};
+use crate::letters::is_unit;
 use crate::specials::ENGLISH;
 
-/// What bytes there are, in a bit each.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Bytes(u16);
-
-impl Bytes {
-    const LOWER: u16 = 1;
-    const UPPER: u16 = 1 << 1;
-    const DIGIT: u16 = 1 << 2;
-    const DOT: u16 = 1 << 3;
-    const AT: u16 = 1 << 4;
-    /// Stand apart from the word they touch, at both its ends.
-    const MARK: u16 = 1 << 5;
-    const QUOTE: u16 = 1 << 6;
-    /// Always cut off the start.
-    const PREFIX: u16 = 1 << 7;
-    /// May cut a word inside.
-    const INFIX: u16 = 1 << 8;
-    /// Part of a host name.
-    const HOST: u16 = 1 << 9;
-    const COLON: u16 = 1 << 10;
-    const WIDE: u16 = 1 << 11;
-    const LETTER: u16 = Self::LOWER | Self::UPPER;
-
-    /// The classes of a string's bytes.
-    #[inline]
-    pub(crate) fn of(run: &str) -> Self {
-        Self(run.bytes().fold(0, |all, byte| all | class(byte)))
-    }
-
-    /// Is each an ASCII letter?
-    pub(crate) fn are_letters(self) -> bool {
-        self.0 & !(Self::LETTER | Self::HOST) == 0
-    }
-
-    /// Is each of ASCII?
-    pub(crate) fn are_ascii(self) -> bool {
-        self.0 & Self::WIDE == 0
-    }
-
-    fn have(self, class: u16) -> bool {
-        self.0 & class != 0
-    }
-}
-
-static CLASSES: [u16; 256] = {
-    let mut classes = [Bytes::WIDE; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        let letter = if byte.is_ascii_lowercase() {
-            Bytes::LOWER | Bytes::HOST
-        } else if byte.is_ascii_uppercase() {
-            Bytes::UPPER | Bytes::HOST
-        } else if byte.is_ascii_digit() {
-            Bytes::DIGIT | Bytes::HOST
-        } else {
-            0
-        };
-        let mark = if is_mark(byte as char) { Bytes::MARK | Bytes::PREFIX } else { 0 };
-        let quote = if is_quote(byte as char) { Bytes::QUOTE | Bytes::PREFIX } else { 0 };
-        let infix = match byte {
-            b'.' | b'+' | b'*' | b'^' | b'-' | b',' | b':' | b'<' | b'>' | b'=' | b'/' | b'~' => Bytes::INFIX,
-            _ => 0,
-        };
-        let more = match byte {
-            b'.' => Bytes::DOT | Bytes::HOST,
-            b'_' | b'-' => Bytes::HOST,
-            b'@' => Bytes::AT,
-            b':' => Bytes::COLON,
-            b'$' | b'%' | b'=' => Bytes::PREFIX,
-            _ => 0,
-        };
-        classes[byte as usize] = letter | mark | quote | infix | more;
-        byte += 1;
-    }
-    classes
-};
-
 #[inline(always)]
-fn class(byte: u8) -> u16 {
-    CLASSES[usize::from(byte)]
-}
-
-#[inline(always)]
-fn is(byte: Option<&u8>, classes: u16) -> bool {
-    byte.is_some_and(|&byte| class(byte) & classes != 0)
+fn is(byte: Option<&u8>, any: u16) -> bool {
+    byte.is_some_and(|&byte| kinds(byte) & any != 0)
 }
 
 /// Appends the words and marks of a run, but special strings inside it in pieces.
-pub(crate) fn split<'t>(run: &'t str, found: Bytes, tokens: &mut Vec<&'t str>, suffixes: &mut Vec<&'t str>) {
+pub(crate) fn split<'t>(run: &'t str, found: &Bytes, tokens: &mut Vec<&'t str>, suffixes: &mut Vec<&'t str>) {
     let special = |word: &str| ENGLISH.get(word).is_some();
-    let mut word = run;
+    let (mut word, mut start) = (run, 0);
     while !word.is_empty() && !special(word) {
         let prefix = prefix_length(word.as_bytes());
         let (head, rest) = word.split_at(prefix);
         if prefix > 0 && special(rest) {
             tokens.push(head);
-            word = rest;
+            (word, start) = (rest, start + prefix);
             break;
         }
         let suffix = suffix_length(rest, found);
@@ -119,9 +38,9 @@ pub(crate) fn split<'t>(run: &'t str, found: Bytes, tokens: &mut Vec<&'t str>, s
         if prefix > 0 {
             tokens.push(head);
         }
-        word = body;
+        (word, start) = (body, start + prefix);
     }
-    push_body(word, found, tokens);
+    push_body((run, start), word, found, tokens);
     tokens.extend(suffixes.drain(..).rev());
 }
 
@@ -129,32 +48,32 @@ fn prefix_length(word: &[u8]) -> usize {
     let Some(&first) = word.first() else { return 0 };
     let next = word.get(1);
     match first {
-        _ if class(first) & Bytes::PREFIX != 0 => 1,
+        _ if kinds(first) & Kind::PREFIX != 0 => 1,
         b'.' if next == Some(&b'.') => dots(word.iter()),
-        b'+' => usize::from(!is(next, Bytes::DIGIT)),
+        b'+' => usize::from(!is(next, Kind::DIGIT)),
         b'U' if word.starts_with(b"US$") => 3,
         b'A' | b'C' if next == Some(&b'$') => 2,
         _ => 0,
     }
 }
 
-fn suffix_length(word: &str, found: Bytes) -> usize {
+fn suffix_length(word: &str, found: &Bytes) -> usize {
     let [.., last] = word.as_bytes() else { return 0 };
     let mut back = word.as_bytes().iter().rev().skip(1);
     let before = back.next();
     let single = match last {
-        _ if class(*last) & (Bytes::MARK | Bytes::QUOTE) != 0 => 1,
+        _ if kinds(*last) & (Kind::MARK | Kind::QUOTE) != 0 => 1,
         b'.' if before == Some(&b'.') => dots(word.as_bytes().iter().rev()),
         b'.' => usize::from(
-            is(before, Bytes::LOWER | Bytes::DIGIT | Bytes::MARK | Bytes::QUOTE)
+            is(before, Kind::LOWER | Kind::DIGIT | Kind::MARK | Kind::QUOTE)
                 || matches!(before, Some(b'%' | b'-' | b'+' | b'|'))
-                || (is(before, Bytes::UPPER) && is(back.next(), Bytes::UPPER)),
+                || (is(before, Kind::UPPER) && is(back.next(), Kind::UPPER)),
         ),
         b's' | b'S' if before == Some(&b'\'') => 2,
-        b'+' => usize::from(is(before, Bytes::DIGIT)),
+        b'+' => usize::from(is(before, Kind::DIGIT)),
         _ => 0,
     };
-    if found.have(Bytes::DIGIT) { single.max(quantity_length(word)) } else { single }
+    if found.have(Kind::DIGIT) { single.max(quantity_length(word)) } else { single }
 }
 
 /// A unit of measure or currency at the end, straight after a digit.
@@ -164,22 +83,23 @@ fn quantity_length(word: &str) -> usize {
     if is_unit(tail) || matches!(tail, "$" | "US$" | "C$" | "A$") { tail.len() } else { 0 }
 }
 
-fn push_body<'t>(body: &'t str, found: Bytes, tokens: &mut Vec<&'t str>) {
+/// The words and marks of a piece of `run`, which starts at `offset`.
+fn push_body<'t>((run, offset): (&str, usize), body: &'t str, found: &Bytes, tokens: &mut Vec<&'t str>) {
     if body.is_empty() {
         return;
     }
     if let Some(lengths) = ENGLISH.get(body) {
         return tokens.extend(crate::words::parts(body, lengths));
     }
-    if !found.have(Bytes::INFIX) || (found.have(Bytes::DOT) && is_address(body, found)) {
+    if !found.have(Kind::INFIX) || (found.have(Kind::DOT) && is_address(body, found)) {
         return tokens.push(body);
     }
     let bytes = body.as_bytes();
     let mut start = 0;
     // Where the last mark ends, of which one that begins the word does not cut it.
     let mut resume = 0;
-    for (block, from) in bytes.chunks(64).zip((0..).step_by(64)) {
-        let mut marks = bits(block, |byte| class(byte) & Bytes::INFIX != 0);
+    for from in (0..bytes.len()).step_by(Bytes::MOST) {
+        let mut marks = found.infixes(run, offset + from, bytes.len() - from);
         while marks != 0 {
             let at = from + marks.trailing_zeros() as usize;
             marks &= marks - 1;
@@ -200,31 +120,25 @@ fn push_body<'t>(body: &'t str, found: Bytes, tokens: &mut Vec<&'t str>) {
     tokens.extend(body.get(start..).filter(|rest| !rest.is_empty()));
 }
 
-/// Which of at most 64 bytes are of a kind.
-#[inline(always)]
-pub(crate) fn bits(bytes: &[u8], kind: impl Fn(u8) -> bool) -> u64 {
-    bytes.iter().rev().fold(0, |bits, &byte| bits << 1 | u64::from(kind(byte)))
-}
-
 fn infix_length(bytes: &[u8], at: usize) -> usize {
     let before = at.checked_sub(1).and_then(|before| bytes.get(before));
     let rest = bytes.get(at..).unwrap_or_default();
-    let letter_next = |skip: usize| is(rest.get(skip), Bytes::LETTER);
+    let letter_next = |skip: usize| is(rest.get(skip), Kind::LETTER);
     match bytes[at] {
         b'.' if rest.get(1) == Some(&b'.') => dots(rest.iter()),
-        b'.' => usize::from(
-            is(before, Bytes::LOWER | Bytes::QUOTE) && is(rest.get(1), Bytes::UPPER | Bytes::QUOTE),
-        ),
+        b'.' => {
+            usize::from(is(before, Kind::LOWER | Kind::QUOTE) && is(rest.get(1), Kind::UPPER | Kind::QUOTE))
+        }
         b'+' | b'*' | b'^' | b'-'
-            if is(before, Bytes::DIGIT) && (is(rest.get(1), Bytes::DIGIT) || rest.get(1) == Some(&b'-')) =>
+            if is(before, Kind::DIGIT) && (is(rest.get(1), Kind::DIGIT) || rest.get(1) == Some(&b'-')) =>
         {
             1
         }
-        b',' => usize::from(is(before, Bytes::LETTER) && letter_next(1)),
+        b',' => usize::from(is(before, Kind::LETTER) && letter_next(1)),
         b':' | b'<' | b'>' | b'=' | b'/' | b'~' => {
-            usize::from(is(before, Bytes::LETTER | Bytes::DIGIT) && letter_next(1))
+            usize::from(is(before, Kind::LETTER | Kind::DIGIT) && letter_next(1))
         }
-        b'-' if is(before, Bytes::LETTER | Bytes::DIGIT) => {
+        b'-' if is(before, Kind::LETTER | Kind::DIGIT) => {
             let run = rest.iter().take(4).take_while(|&&byte| byte == b'-').count();
             if run <= 3 && letter_next(run) { run } else { 0 }
         }
@@ -237,34 +151,34 @@ fn dots<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
 }
 
 /// `address::is_address` of ASCII.
-fn is_address(word: &str, found: Bytes) -> bool {
+fn is_address(word: &str, found: &Bytes) -> bool {
     let after_scheme = || {
         let at = word.as_bytes().windows(3).position(|three| three == b"://")?;
-        let fits = |&byte: &u8| class(byte) & Bytes::HOST != 0 || byte == b'+';
+        let fits = |&byte: &u8| kinds(byte) & Kind::HOST != 0 || byte == b'+';
         let scheme = word.as_bytes().get(..at)?;
         (at > 1 && scheme.iter().all(fits)).then_some(at + 3)
     };
     let starts_with_host = |start: usize| {
         let Some(text) = word.get(start..) else { return false };
-        let length = text.bytes().take_while(|&byte| class(byte) & Bytes::HOST != 0).count();
+        let length = text.bytes().take_while(|&byte| kinds(byte) & Kind::HOST != 0).count();
         let (host, rest) = text.split_at(length);
         matches!(rest.as_bytes().first(), None | Some(b':' | b'/' | b'?' | b'#')) && is_host(host, rest)
     };
     starts_with_host(0)
-        || (found.have(Bytes::COLON) && after_scheme().is_some_and(starts_with_host))
-        || (found.have(Bytes::AT)
-            && word.match_indices('@').any(|(at, _)| at > 0 && starts_with_host(at + 1)))
+        || (found.have(Kind::COLON) && after_scheme().is_some_and(starts_with_host))
+        || (found.have(Kind::AT) && word.match_indices('@').any(|(at, _)| at > 0 && starts_with_host(at + 1)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chars::Classes;
     use crate::words::Splitter;
     use proptest::prelude::*;
 
     fn check(run: &str) {
         let (mut tokens, mut suffixes) = (Vec::new(), Vec::new());
-        split(run, Bytes::of(run), &mut tokens, &mut suffixes);
+        split(run, &Bytes::of(Classes::default(), run), &mut tokens, &mut suffixes);
         let mut general = Splitter::default();
         general.split_affixes(run, true);
         assert_eq!(tokens, general.tokens(), "{run}");

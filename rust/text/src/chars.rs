@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
+use crate::bytes::AsciiClass;
+
 /// White space as Python's `str.isspace` and `str.split` see it: Unicode's, and the four ASCII separators.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
@@ -146,27 +148,6 @@ impl Class {
     /// Are all of Unicode's category P?
     pub(crate) fn is_punctuation(self) -> bool {
         self.0 & Self::NO_PUNCTUATION == 0
-    }
-}
-
-/// What an ASCII character counts as, for loops over many.
-#[derive(Clone, Copy)]
-pub(crate) struct AsciiClass {
-    /// `Class::counts`.
-    pub(crate) counts: u64,
-    /// The lowest bit of each lane, from the first one: is it a letter, no symbol, no punctuation, a full stop?
-    pub(crate) lanes: u64,
-}
-
-impl AsciiClass {
-    /// Bits of a lane.
-    pub(crate) const LANE: usize = 16;
-
-    fn of(byte: u8, class: Class) -> Self {
-        let lanes =
-            [class.has_letter(), class.has_no_symbol(), !class.is_punctuation(), byte == b'.'].into_iter();
-        let lanes = lanes.rev().fold(0, |lanes, holds| lanes << Self::LANE | u64::from(holds));
-        Self { counts: class.counts(), lanes }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run without white space counts for, from a look at each of its characters.
 
-use crate::chars::{AsciiClass, Class, Classes};
+use crate::bytes::{Bytes, Kind};
+use crate::chars::{Class, Classes};
 use crate::runs::Key;
 use crate::sentences::{Steps, is_stop};
 use crate::specials::ENGLISH;
@@ -23,7 +24,8 @@ impl Plain {
         let letters = letters as usize;
         let mark = key.byte(letters);
         let lower = u8::from(key.byte(letters - 1) & 0x20 != 0);
-        if CUT_OFF[usize::from(mark)] + lower < 2 {
+        let none = u8::from(key.has_length(letters));
+        if CUT_OFF[usize::from(mark)] + lower + 2 * none < 2 {
             return None;
         }
         let special = ENGLISH.may_have_plain(key) | ENGLISH.may_have_plain(&key.first(letters));
@@ -54,11 +56,11 @@ impl Plain {
 }
 
 /// Whether a byte is cut off the word of letters before it: 0 = never, 1 = where that ends with a lower-case letter,
-/// 2 = always, as is 0, which stands for none.
+/// 2 = always.
 static CUT_OFF: [u8; 256] = {
     let mut cut_off = [0; 256];
     cut_off[b'.' as usize] = 1;
-    let always = b"\0,:;!?)\"'";
+    let always = b",:;!?)\"'";
     let mut at = 0;
     while at < always.len() {
         cut_off[always[at] as usize] = 2;
@@ -73,10 +75,10 @@ fn is_special(run: &str, letters: usize) -> bool {
 }
 
 /// Counts over the characters and words of a run.
-pub(crate) fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Steps) {
+pub(crate) fn look(classes: Classes, run: &str, bytes: &Bytes, words: &[&str]) -> (Totals, Steps) {
     let (mut totals, mut steps) = (Totals::default(), Steps::default());
-    if run.len() <= 64 && run.is_ascii() {
-        look_ascii(classes, run, words, &mut totals, &mut steps);
+    if run.len() <= Bytes::MOST && bytes.are_ascii() {
+        look_ascii(run, bytes, words, &mut totals, &mut steps);
         return (totals, steps);
     }
     // A byte for each sum, of at most 255 characters.
@@ -108,20 +110,8 @@ pub(crate) fn look(classes: Classes, run: &str, words: &[&str]) -> (Totals, Step
 }
 
 /// `look` at a run of at most 64 bytes of ASCII: a bit for each byte, so that words need no loops of their own.
-fn look_ascii(classes: Classes, run: &str, words: &[&str], totals: &mut Totals, steps: &mut Steps) {
-    let (mut counts, mut letters, mut no_symbols, mut no_punctuation, mut dots) = (0, 0u64, 0u64, 0u64, 0u64);
-    for block in run.as_bytes().chunks(AsciiClass::LANE).rev() {
-        let mut lanes = 0;
-        for &byte in block.iter().rev() {
-            let class = classes.of_ascii(byte);
-            counts += class.counts;
-            lanes = lanes << 1 | class.lanes;
-        }
-        let streams = [&mut letters, &mut no_symbols, &mut no_punctuation, &mut dots];
-        for (stream, lane) in streams.into_iter().zip((0..).step_by(AsciiClass::LANE)) {
-            *stream = *stream << AsciiClass::LANE | u64::from((lanes >> lane) as u16);
-        }
-    }
+fn look_ascii(run: &str, bytes: &Bytes, words: &[&str], totals: &mut Totals, steps: &mut Steps) {
+    let &Bytes { mut letters, mut no_symbols, mut no_punctuation, .. } = bytes;
     let mut rest = run.as_bytes();
     for word in words {
         let length = word.len();
@@ -138,8 +128,8 @@ fn look_ascii(classes: Classes, run: &str, words: &[&str], totals: &mut Totals, 
         }
     }
     totals.words_and_marks += words.len() as u64;
-    add_characters(totals, counts);
-    totals.ellipses += if dots & (dots << 1) & (dots << 2) == 0 { 0 } else { ellipses(run) };
+    add_characters(totals, bytes.counts);
+    totals.ellipses += if bytes.have(Kind::DOT) { ellipses(run) } else { 0 };
     totals.ipsum = u64::from(starts_with_ipsum(run));
 }
 
@@ -189,8 +179,9 @@ mod tests {
     fn a_run_is_described_by_its_parts() {
         let run = "IPSUM{#1...é…";
         let mut splitter = Splitter::default();
-        splitter.split(run);
-        let (totals, _) = look(Classes::default(), run, splitter.tokens());
+        let bytes = Bytes::of(Classes::default(), run);
+        splitter.split(run, &bytes);
+        let (totals, _) = look(Classes::default(), run, &bytes, splitter.tokens());
         assert_eq!(totals.chars, 13);
         assert_eq!((totals.digits, totals.upper, totals.hashes, totals.curly_brackets), (1, 5, 1, 1));
         assert_eq!((totals.ellipses, totals.ipsum), (2, 1));

@@ -3,6 +3,7 @@
 mod address;
 mod affixes;
 mod ascii;
+mod bytes;
 pub mod c4;
 pub mod chars;
 mod describe;

@@ -60,6 +60,12 @@ impl Key {
         (bytes >> (8 * at)) as u8
     }
 
+    /// Whether a string of at most 15 bytes has this length.
+    #[inline(always)]
+    pub(crate) fn has_length(&self, length: usize) -> bool {
+        self.0[1] >> 56 == length as u64
+    }
+
     /// A number of so many bits that differs for most keys.
     #[inline(always)]
     pub(crate) fn spread(&self, bits: u32) -> usize {

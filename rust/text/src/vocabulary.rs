@@ -3,6 +3,7 @@
 //! How a run splits into words, and every count over its characters, depends on the run alone. Texts repeat most of
 //! their runs, so each is looked at closely once, and after that found by its bytes.
 
+use crate::bytes::Bytes;
 use crate::chars::Classes;
 use crate::describe::{Plain, look};
 use crate::repeats::Words;
@@ -270,7 +271,8 @@ impl Vocabulary {
             (totals.packed(), totals.words_and_marks, steps)
         } else {
             let run = run();
-            splitter.split(run);
+            let bytes = Bytes::of(self.classes, run);
+            splitter.split(run, &bytes);
             let number_of =
                 |runs: &mut Interner<Entry>, start, end| runs.intern(&Key::of(text.as_bytes(), start, end));
             match splitter.tokens() {
@@ -291,7 +293,7 @@ impl Vocabulary {
                     }
                 }
             }
-            let (totals, steps) = look(self.classes, run, splitter.tokens());
+            let (totals, steps) = look(self.classes, run, &bytes, splitter.tokens());
             (totals.packed(), totals.words_and_marks, steps)
         };
         let entry = &mut self.runs.entries[number as usize];
@@ -325,7 +327,8 @@ impl Vocabulary {
         words: &mut Words,
     ) -> Steps {
         let run = text.get(start..end).unwrap_or_default();
-        splitter.split(run);
+        let bytes = Bytes::of(self.classes, run);
+        splitter.split(run, &bytes);
         let mut at = start;
         for word in splitter.tokens() {
             let number = self.runs.intern(&Key::of(text.as_bytes(), at, at + word.len()));
@@ -334,7 +337,7 @@ impl Vocabulary {
             self.use_word(number, 1);
             words.push(number, word.len());
         }
-        let (totals, steps) = look(self.classes, run, splitter.tokens());
+        let (totals, steps) = look(self.classes, run, &bytes, splitter.tokens());
         self.long.add(&totals);
         steps
     }

@@ -12,8 +12,9 @@ use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
 
 use crate::address::is_address;
 use crate::affixes::{infixes, prefix_length, suffix_length};
-use crate::ascii::{self, Bytes};
-use crate::chars::is_space;
+use crate::ascii;
+use crate::bytes::Bytes;
+use crate::chars::{Classes, is_space};
 use crate::specials::{ENGLISH, Traits};
 
 /// The words and punctuation marks of a text, in order, without white space. Linear in its length.
@@ -43,7 +44,7 @@ pub fn for_each_token<'t>(text: &'t str, mut each: impl FnMut(&'t str)) {
                 each(shown);
             }
         } else {
-            splitter.split(run);
+            splitter.split(run, &Bytes::of(Classes::default(), run));
             splitter.tokens.drain(..).for_each(&mut each);
         }
         first = false;
@@ -74,10 +75,9 @@ impl<'t> Splitter<'t> {
         &self.tokens
     }
 
-    /// Leaves the tokens of `run`, which has no white space, in `self.tokens`.
-    pub(crate) fn split(&mut self, run: &'t str) {
+    /// Leaves the tokens of `run`, which has no white space and these bytes, in `self.tokens`.
+    pub(crate) fn split(&mut self, run: &'t str, bytes: &Bytes) {
         self.tokens.clear();
-        let bytes = Bytes::of(run);
         if bytes.are_letters() && ENGLISH.get(run).is_none() {
             self.tokens.push(run);
             return;
