@@ -175,11 +175,12 @@ impl Repeats {
         counters[..size].fill(0);
         self.slots.clear();
         let seconds = numbers.get(1..).unwrap_or_default();
+        let few = numbers.len() < i16::MAX as usize;
         self.slots.extend(numbers.iter().zip(seconds).map(|(&first, &second)| {
             let mixed = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(FACTORS[0]);
             let slot = (mixed >> 48) as u16 & mask;
             let counter = &mut counters[usize::from(slot)];
-            *counter += i16::from(*counter < i16::MAX);
+            *counter = if few { *counter + 1 } else { counter.saturating_add(1) };
             slot
         }));
         self.most.clear();
@@ -200,6 +201,7 @@ impl Repeats {
         let numbers = words.numbers();
         self.find_frequent(limit);
         let Self { counters: Counters(counters), slots, most, places, .. } = self;
+        let few = places.len() < i16::MAX as usize;
         let size = (4 * places.len()).next_power_of_two().clamp(1 << 8, MOST_COUNTERS);
         let mask = (size - 1) as u16;
         counters[..size].fill(0);
@@ -208,7 +210,7 @@ impl Repeats {
             let gram = numbers.get(place as usize..).and_then(<[u32]>::first_chunk::<N>);
             let slot = (key(gram.unwrap_or(&[0; N])) >> 48) as u16 & mask;
             let counter = &mut counters[usize::from(slot)];
-            *counter += i16::from(*counter < i16::MAX);
+            *counter = if few { *counter + 1 } else { counter.saturating_add(1) };
             slot
         }));
         let mut highest = 0;
