@@ -131,7 +131,9 @@ impl Distinct {
 
 impl Vocabulary {
     /// Runs and words that fit the second-level cache.
-    const ROOM: usize = 1 << 13;
+    const ROOM: usize = 10 << 10;
+    /// Runs that are kept when there are more.
+    const KEPT: usize = 4 << 10;
 
     /// Begins another text.
     pub(crate) fn begin(&mut self) {
@@ -153,7 +155,7 @@ impl Vocabulary {
         self.about.resize(entries.len(), About::default());
         let mut kept = Distinct::default();
         for (number, about) in (0..).zip(&self.about) {
-            kept.add(number, about.texts > 1 && kept.count < Self::ROOM / 2);
+            kept.add(number, about.texts > 1 && kept.count < Self::KEPT);
         }
         let mut numbers = vec![GONE; entries.len()];
         // The first entry is of no run.
