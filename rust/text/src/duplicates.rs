@@ -168,19 +168,16 @@ fn stretch_key(words: &Words, start: usize, end: usize) -> u64 {
     if length > 64 {
         return xxh3_64(words.bytes().get(start..end).unwrap_or_default());
     }
-    let four = |at: usize| {
-        let bytes: &[u8; 32] = words.bytes().get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 32]);
-        [load(bytes, 0), load(bytes, 8), load(bytes, 16), load(bytes, 24)]
-    };
+    let bytes: &[u8; 64] = words.bytes().get(start..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 64]);
+    let four = |at: usize| [load(bytes, at), load(bytes, at + 8), load(bytes, at + 16), load(bytes, at + 24)];
     let halves = |[a, b, c, d]: [u64; 4], seed: u64| {
         fold(a ^ seed, b ^ FACTORS[1]).rotate_left(17) ^ fold(c ^ FACTORS[2], d ^ FACTORS[0])
     };
     // The length is spread over all bits, lest it make up for a difference of the first byte.
     let seed = (length as u64).wrapping_mul(FACTORS[0]);
-    if length <= 32 {
-        return halves(first_bytes(four(start), length), seed);
-    }
-    halves(four(start), seed).rotate_left(31) ^ halves(four(end - 32), FACTORS[2])
+    // Whether a stretch has more than 32 bytes is hard to predict.
+    let (first, second) = (first_bytes(four(0), length), first_bytes(four(32), length.saturating_sub(32)));
+    halves(first, seed).rotate_left(31) ^ halves(second, FACTORS[2])
 }
 
 #[cfg(test)]
