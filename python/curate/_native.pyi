@@ -298,9 +298,9 @@ def text_stats(
     """struct<signal: int64 | double> per text; with `lines`, those of lines too."""
 
 def broken_rules(
-    signals: ArrowArray, rules: list[tuple[str, str, str, float]]
+    rows: int, rules: list[tuple[str, ArrowArray, str, float]]
 ) -> tuple[ArrowArray, ArrowArray]:
-    """The first rule that each row breaks (string), and all (list<string>). Rules: name, signal, comparison, limit."""
+    """The first rule that each row breaks (string), and all (list<string>). Rules: name, numbers, comparison, limit."""
 
 def count_listed_words(texts: ArrowArray, words: list[str]) -> ArrowArray:
     """int32 per text: places that hold an entry of the list."""

@@ -217,14 +217,19 @@ def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, 
 
     A rule about a number that is missing is broken: it cannot be shown to hold.
     """
+    # A field of a struct does not know which rows are missing as a whole.
+    flat = signals.flatten() if signals.null_count else None
+    rules = []
     for rule in table:
-        if signals.type.get_field_index(rule.signal) < 0:
+        place = signals.type.get_field_index(rule.signal)
+        if place < 0:
             raise PlanError(
                 f"rule `{rule.reason}` needs the signal `{rule.signal}`, which is not measured",
                 hint=f"known signals: {', '.join(field.name for field in signals.type)}",
             )
-    rules = [(rule.reason, rule.signal, str(rule.keep_if), float(rule.limit)) for rule in table]
-    reason, failed = _native.broken_rules(signals, rules)
+        numbers = flat[place] if flat else signals.field(place)
+        rules.append((rule.reason, numbers, str(rule.keep_if), float(rule.limit)))
+    reason, failed = _native.broken_rules(len(signals), rules)
     return pa.array(reason), pa.array(failed)
 
 

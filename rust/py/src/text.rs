@@ -147,40 +147,37 @@ fn comparison(sign: &str) -> Option<fn(&f64, &f64) -> bool> {
     }
 }
 
-/// The first rule that each row breaks (string), and all that it breaks, in order (list<string>). A rule is a name, a
-/// signal, the comparison that must hold, and a limit; no comparison holds for a number that is missing.
+/// The first rule that each row breaks (string), and all that it breaks, in order (list<string>). A rule is a name, the
+/// numbers of all rows, the comparison that must hold, and a limit; no comparison holds for a number that is missing.
 #[pyfunction]
 fn broken_rules(
     py: Python<'_>,
-    signals: PyArray,
-    rules: Vec<(String, String, String, f64)>,
+    rows: usize,
+    rules: Vec<(String, PyArray, String, f64)>,
 ) -> PyResult<(PyArray, PyArray)> {
-    let (signals, _field) = signals.into_inner();
-    let signals = signals.as_struct_opt().ok_or_else(|| to_py_error("signals are no struct"))?;
-    let rows = signals.len();
     // Row by row, a mark for each rule.
     let mut broken = vec![false; rows * rules.len()];
-    for (place, (_, signal, sign, limit)) in rules.iter().enumerate() {
-        let column =
-            signals.column_by_name(signal).ok_or_else(|| to_py_error(format!("no signal {signal}")))?;
+    for (place, (name, numbers, sign, limit)) in rules.iter().enumerate() {
         let holds = comparison(sign).ok_or_else(|| to_py_error(format!("no comparison {sign}")))?;
-        let column = cast(column, &DataType::Float64)?;
-        let values = column.as_primitive::<Float64Type>();
+        let numbers = cast(numbers.array(), &DataType::Float64)?;
+        if numbers.len() != rows {
+            return Err(to_py_error(format!("{name} has {} numbers for {rows} rows", numbers.len())));
+        }
+        let values = numbers.as_primitive::<Float64Type>();
         for (row, marks) in broken.chunks_exact_mut(rules.len()).enumerate() {
-            let known = !signals.is_null(row) && !values.is_null(row);
-            marks[place] = !(known && holds(&values.value(row), limit));
+            marks[place] = !(!values.is_null(row) && holds(&values.value(row), limit));
         }
     }
+    let names: Vec<&str> = rules.iter().map(|(name, ..)| name.as_str()).collect();
     detached(py, || {
         let mut first = StringBuilder::new();
         let mut all = ListBuilder::new(StringBuilder::new());
         for row in 0..rows {
-            let marks = broken.get(row * rules.len()..).unwrap_or_default();
-            let mut names =
-                rules.iter().zip(marks).filter(|&(_, &is_broken)| is_broken).map(|(rule, _)| &rule.0);
-            let name = names.next();
+            let marks = broken.get(row * names.len()..).unwrap_or_default();
+            let mut here = names.iter().zip(marks).filter(|&(_, &is_broken)| is_broken).map(|(name, _)| name);
+            let name = here.next();
             first.append_option(name);
-            name.into_iter().chain(names).for_each(|name| all.values().append_value(name));
+            name.into_iter().chain(here).for_each(|name| all.values().append_value(name));
             all.append(true);
         }
         Ok::<_, Infallible>((to_python(Arc::new(first.finish())), to_python(Arc::new(all.finish()))))
