@@ -1,4 +1,4 @@
-//! Word splitting of runs of ASCII: the cuts of `affixes` and `address`, from the classes of bytes.
+//! Word splitting of runs of ASCII: the cuts of `affixes` and `address`, from the kinds of bytes.
 
 use crate::address::is_host;
 use crate::bytes::{Bytes, Kind, kinds};

@@ -17,7 +17,7 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// The run of this key; None if it is none such.
+    /// From the key of a run; None if it is another one.
     #[inline(always)]
     pub(crate) fn of<'t>(key: &Key, run: impl Fn() -> &'t str) -> Option<Self> {
         let (letters, upper) = key.letters().filter(|&(letters, _)| letters > 0)?;
