@@ -16,6 +16,10 @@ MULTILINGUAL = (
     "ru-jsinfo",
 )
 
+#: Corpora of the samples of a group, and characters of each: of English so many that no table that is kept from text to
+#: text knows its runs in the next pass, of the others as many as the smallest corpus has.
+SAMPLES = {"English": (ENGLISH, 1_000_000), "multilingual": (MULTILINGUAL, 300_000)}
+
 
 def texts_of(data: Path, name: str) -> list[str]:
     """All texts of a corpus; of `pages`, those in the truth of the WCXB dev split."""
@@ -33,7 +37,7 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
             yield json.loads(line)
 
 
-def sample(texts: list[str], chars: int = 100_000, total: int = 300_000) -> list[str]:
+def sample(texts: list[str], total: int, chars: int = 100_000) -> list[str]:
     """Evenly chosen texts, cut, of about `total` characters together."""
     cut = [text[:chars] for text in texts]
     step = max(1, sum(map(len, cut)) // total)

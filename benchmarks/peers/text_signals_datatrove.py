@@ -15,7 +15,7 @@ from datatrove.pipeline.filters import (
     GopherQualityFilter,
     GopherRepetitionFilter,
 )
-from text_corpora import ENGLISH, MULTILINGUAL, megabytes, sample, texts_of
+from text_corpora import SAMPLES, megabytes, sample, texts_of
 
 FILTERS = {
     "gopher_repetition": GopherRepetitionFilter(),
@@ -41,8 +41,8 @@ def main() -> None:
     figures: dict[str, float] = {}
     answer: dict[str, int] = {}
     decide(["A first text, so that nothing is loaded while the clock runs."])
-    for group, names in (("English", ENGLISH), ("multilingual", MULTILINGUAL)):
-        chosen = [text for name in names for text in sample(texts_of(data, name))]
+    for group, (names, total) in SAMPLES.items():
+        chosen = [text for name in names for text in sample(texts_of(data, name), total)]
         started = time.perf_counter()
         dropped = decide(chosen)
         figures[f"{group}, MB/s"] = megabytes(chosen) / (time.perf_counter() - started)
