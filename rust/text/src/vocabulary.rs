@@ -320,7 +320,7 @@ impl Vocabulary {
     }
 
     /// Counts a run of any length without remembering it; adds its words, but not their bytes.
-    #[inline(never)]
+    #[inline(never)] // lest the walk get slower
     pub(crate) fn long_run<'t>(
         &mut self,
         text: &'t str,
@@ -345,7 +345,7 @@ impl Vocabulary {
     }
 
     /// The sums of all counts of all runs; completes `uses`.
-    #[inline(never)]
+    #[inline(never)] // lest the walk get slower
     pub(crate) fn finish(&mut self) -> Totals {
         let mut adder = Adder::starting(self.long);
         self.make_room();

@@ -57,6 +57,7 @@ pub(crate) fn walk(
 
 /// The next run, read before the one before it is looked at, so that the one need not wait for the other.
 struct Ahead<'t> {
+    /// The bytes from its start on.
     chunk: &'t [u8; CHUNK],
     key: Key,
     /// 0 if the run is longer, or ends in a way that needs a closer look.
