@@ -297,9 +297,7 @@ def text_stats(
 ) -> ArrowArray:
     """struct<signal: int64 | double> per text; with `lines`, those of lines too."""
 
-def broken_rules(
-    rows: int, rules: list[tuple[str, ArrowArray, str, float]]
-) -> tuple[ArrowArray, ArrowArray]:
+def broken_rules(rows: int, rules: list[tuple[str, ArrowArray, str, float]]) -> tuple[ArrowArray, ArrowArray]:
     """The first rule that each row breaks (string), and all (list<string>). Rules: name, numbers, comparison, limit."""
 
 def count_listed_words(texts: ArrowArray, words: list[str]) -> ArrowArray:

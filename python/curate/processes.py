@@ -1,5 +1,6 @@
-"""What the kernel says of this process and all below it: memory and processor time."""
+"""What the kernel says of this process and all below it: memory and processor time; how freed memory is kept."""
 
+import ctypes
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,3 +69,19 @@ def peak_bytes() -> int | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return None
+
+
+#: Of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_KEPT_BYTES = 256 << 20
+
+
+def keep_freed_memory() -> None:
+    """Lets this process keep up to 256 MiB that it has freed, where malloc is glibc's.
+
+    That maps a large block on its own and gives it back as soon as it is freed: each page of the next one is a fault
+    again, and workers take and free blocks of some megabytes all the time.
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -165,7 +165,7 @@ fn broken_rules(
         }
         let values = numbers.as_primitive::<Float64Type>();
         for (row, marks) in broken.chunks_exact_mut(rules.len()).enumerate() {
-            marks[place] = !(!values.is_null(row) && holds(&values.value(row), limit));
+            marks[place] = values.is_null(row) || !holds(&values.value(row), limit);
         }
     }
     let names: Vec<&str> = rules.iter().map(|(name, ..)| name.as_str()).collect();
