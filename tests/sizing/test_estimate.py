@@ -10,7 +10,7 @@ import pytest
 from curate.io.reader import InputFile
 from curate.run.job import Kind
 from curate.sizing import estimate, estimate_run
-from curate.sizing.estimate import START_SECONDS, quantity, span
+from curate.sizing.estimate import START_SECONDS, WORKER_GROWTH, quantity, span
 from curate.sizing.measure import Measured, StepCost
 from tests.sizing.test_measure import pipeline, write
 
@@ -39,21 +39,17 @@ def test_scaling_by_hand(tmp_path: Path) -> None:
     told = estimate(plan, files, MEASURED, cores=8, count=50, price=2.0)
     assert (told.files, told.bytes) == (50, 100_000)  # a hundred times the sample
     phase, hashes, pieces, finish = told.steps
-    assert (phase.core_seconds, phase.tasks, phase.wall_seconds, phase.memory_bytes) == (
-        300,
-        50,
-        37.5,
-        500,
-    )
+    assert (phase.core_seconds, phase.tasks, phase.wall_seconds) == (300, 50, 37.5)
+    assert phase.memory_bytes == 500 * WORKER_GROWTH
     assert phase.stages == {"read": 150, "judge": 75}
     assert (hashes.core_seconds, hashes.tasks, hashes.wall_seconds) == (
         101,
         4,
         101 / 4,
     )  # no more cores than tasks
-    assert hashes.memory_bytes == 300 + 4.5 * 80 / 4 * 99
+    assert hashes.memory_bytes == 300 * WORKER_GROWTH + 4.5 * 80 / 4 * 99
     assert (pieces.wall_seconds, pieces.mapped_bytes) == (50.5, 20_000)
-    assert pieces.memory_bytes == pytest.approx(300 + 10 * 100 * (100**0.5 - 1))
+    assert pieces.memory_bytes == pytest.approx(300 * WORKER_GROWTH + 10 * 100 * (100**0.5 - 1))
     assert finish.core_seconds == pytest.approx(0.5 + 0.1 * 24 + START_SECONDS)  # 50 files for 2
     assert told.largest is hashes or told.largest is pieces
     assert told.largest is max((hashes, pieces), key=lambda step: step.memory_bytes or 0)

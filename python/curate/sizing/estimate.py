@@ -11,6 +11,9 @@ from curate.sizing.measure import Measured, StepCost
 
 #: Processor time of starting the workers of a run, most of it imports of what they are forked from; measured.
 START_SECONDS = 0.7
+#: Memory of a worker that has been at it for long, by what the sample took: it keeps what it frees, in ever smaller
+#: pieces. Measured on 0.1 to 40 GB, see docs/sizing.md.
+WORKER_GROWTH = 1.35
 #: Memory of a reduce per byte of spilled rows with different keys: keys of variable length go into a table, others are
 #: sorted. Measured, see docs/sizing.md. The spilled rows themselves are mapped, and need none of their own.
 MEMORY_PER_VARYING_KEY_BYTE = 10.0
@@ -195,7 +198,7 @@ def _scaled(step: StepCost, factor: float, shards: int, cores: int) -> StepEstim
     seconds = step.seconds + step.grows * (factor - 1)
     memory: float | None = None
     if step.peak_bytes is not None:
-        memory = step.peak_bytes
+        memory = WORKER_GROWTH * step.peak_bytes
         if step.kind is Kind.REDUCE and factor > 1:
             each = MEMORY_PER_VARYING_KEY_BYTE if step.keys_vary else MEMORY_PER_KEY_BYTE
             memory += each * step.keys_bytes / tasks * (factor**step.keys_growth - 1)
