@@ -12,7 +12,7 @@ from curate.sizing.measure import Measured, StepCost
 #: Processor time of starting the workers of a run, most of it imports of what they are forked from; measured.
 START_SECONDS = 0.7
 #: Memory of a worker that has been at it for long, by what the sample took: it keeps what it frees, in ever smaller
-#: pieces. Measured on 0.1 to 40 GB, see docs/sizing.md.
+#: pieces. Measured on 0.1 to 0.4 GB of HTML, see docs/sizing.md.
 WORKER_GROWTH = 1.35
 #: Memory of a reduce per byte of spilled rows with different keys: keys of variable length go into a table, others are
 #: sorted. Measured, see docs/sizing.md. The spilled rows themselves are mapped, and need none of their own.
