@@ -12,6 +12,8 @@ pub(crate) const ZSTD_SKIPPABLE_TAIL: &[u8] = b"\x2a\x4d\x18";
 /// The skippable frame that carries the dictionary of a WARC file (IIPC "Zstandard compression for WARC").
 pub(crate) const ZSTD_DICTIONARY_MAGIC: &[u8] = b"\x5d\x2a\x4d\x18";
 
+/// Bytes, RFC 8878 section 3.1.1.2.
+const ZSTD_BLOCK_HEADER: usize = 3;
 /// 128 MiB, the largest window that zstd itself accepts unless told otherwise.
 const ZSTD_MAX_WINDOW_LOG: u32 = 27;
 /// Compressed bytes within which a gzip member must show how its content starts.
@@ -43,7 +45,9 @@ pub(crate) struct Step {
 
 pub(crate) enum Codec {
     Gzip(Decompress),
-    Zstd(Box<Decoder<'static>>),
+    /// And how many bytes to give it: never the end of a block with what follows, as an error there would take the
+    /// content of the block with it.
+    Zstd(Box<Decoder<'static>>, usize),
 }
 
 impl Codec {
@@ -54,7 +58,7 @@ impl Codec {
             Format::Zstd => {
                 let mut decoder = Decoder::with_dictionary(dictionary).ok()?;
                 decoder.set_parameter(DParameter::WindowLogMax(ZSTD_MAX_WINDOW_LOG)).ok()?;
-                Some(Self::Zstd(Box::new(decoder)))
+                Some(Self::Zstd(Box::new(decoder), 1))
             }
         }
     }
@@ -74,12 +78,19 @@ impl Codec {
                     },
                 }
             }
-            Self::Zstd(decoder) => match decoder.run_on_buffers(input, output) {
-                Ok(status) => Step {
-                    consumed: status.bytes_read,
-                    written: status.bytes_written,
-                    progress: if status.remaining == 0 { Progress::End } else { Progress::More },
-                },
+            Self::Zstd(decoder, given) => match decoder
+                .run_on_buffers(&input[..input.len().min(*given)], output)
+            {
+                Ok(status) => {
+                    // It asks for a block and the header of the next one.
+                    let asked = status.remaining;
+                    *given = if asked > ZSTD_BLOCK_HEADER { asked - ZSTD_BLOCK_HEADER } else { asked.max(1) };
+                    Step {
+                        consumed: status.bytes_read,
+                        written: status.bytes_written,
+                        progress: if asked == 0 { Progress::End } else { Progress::More },
+                    }
+                }
                 Err(_) => Step { consumed: 0, written: 0, progress: Progress::Bad },
             },
         }
@@ -103,12 +114,19 @@ pub(crate) fn probe(format: Format, bytes: &[u8], dictionary: &[u8], eof: bool) 
         return Some(false); // reserved flags: no need to set up a decoder
     }
     let Some(mut codec) = Codec::new(format, dictionary) else { return Some(false) };
-    let mut output = [0; 64];
-    let step = codec.step(&bytes[..bytes.len().min(cap)], &mut output);
-    if let Some(verdict) = starts_record(&output[..step.written]) {
-        return Some(verdict);
-    }
-    if step.progress == Progress::More && bytes.len() < cap && !eof { None } else { Some(false) }
+    let (mut output, mut read, mut written) = ([0; 64], 0, 0);
+    let end = bytes.len().min(cap);
+    let progress = loop {
+        let step = codec.step(&bytes[read..end], &mut output[written..]);
+        (read, written) = (read + step.consumed, written + step.written);
+        if let Some(verdict) = starts_record(&output[..written]) {
+            return Some(verdict);
+        }
+        if step.progress != Progress::More || step.consumed + step.written == 0 {
+            break step.progress;
+        }
+    };
+    if progress == Progress::More && bytes.len() < cap && !eof { None } else { Some(false) }
 }
 
 /// Is this the start of a record, blank lines aside? None = too short to say.
