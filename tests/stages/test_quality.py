@@ -173,6 +173,14 @@ def test_a_missing_number_breaks_its_rule_whatever_its_type() -> None:
         assert rules(pa.record_batch({"signals": unknown})).reason.to_pylist() == ["r", "r"]
 
 
+def test_a_row_without_signals_breaks_every_rule_whatever_stands_below_it() -> None:
+    missing = pa.array([False, True, True])
+    numbers = pa.StructArray.from_arrays([pa.array([3.0, 3.0, 3.0])], names=["n"], mask=missing)
+    rules = Rules(RuleTable("t", (Rule("r", "n", ">=", 2),)))
+    assert rules(pa.record_batch({"signals": numbers})).reason.to_pylist() == [None, "r", "r"]
+    assert rules(pa.record_batch({"signals": numbers.slice(1)})).reason.to_pylist() == ["r", "r"]
+
+
 def test_c4_lines_edit_and_say_when_nothing_is_left() -> None:
     outcome = C4Lines()(batch_of("too short\nthis line stays[1]\nwe use cookies here", "too short", None))
     assert outcome.reason.to_pylist() == [None, "no_lines_left", "no_lines_left"]
