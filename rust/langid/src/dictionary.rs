@@ -39,8 +39,10 @@ pub(crate) struct NgramSettings {
 impl NgramSettings {
     pub(crate) fn validate(&self) -> Result<(), ModelError> {
         let uses_buckets = self.longest > 0 || self.word_ngrams > 1;
-        let too_long = self.longest > LONGEST_NGRAM || self.word_ngrams > LONGEST_WORD_NGRAM;
-        if too_long || (uses_buckets && self.buckets == 0) {
+        if self.longest > LONGEST_NGRAM || self.word_ngrams > LONGEST_WORD_NGRAM {
+            return Err(ModelError::LongNgrams { words: LONGEST_WORD_NGRAM, characters: LONGEST_NGRAM });
+        }
+        if uses_buckets && self.buckets == 0 {
             return Err(ModelError::Invalid { what: "n-gram settings" });
         }
         Ok(())

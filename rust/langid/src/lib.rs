@@ -8,6 +8,7 @@
 //! The format and the arithmetic are those of fastText 0.9.2 (Joulin et al. 2017, "Bag of Tricks for
 //! Efficient Text Classification", arXiv:1607.01759; quantisation: arXiv:1612.03651).
 
+mod best;
 mod dictionary;
 mod lines;
 mod loss;

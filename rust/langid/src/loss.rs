@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::best::Best;
 use crate::matrix::Matrix;
 use crate::{ModelError, Prediction};
 
@@ -39,7 +40,7 @@ impl Loss {
         }
     }
 
-    /// At most `k` labels with probability of at least `threshold`, best first; ties by label index.
+    /// At most `k` labels with probability of at least `threshold`, best first; equal ones in fastText's order.
     pub(crate) fn best(
         &self,
         output: &Matrix,
@@ -160,44 +161,5 @@ fn sigmoid(table: &[f32], x: f32) -> f32 {
     } else {
         let cell = (x + SIGMOID_LIMIT) * SIGMOID_CELLS as f32 / SIGMOID_LIMIT / 2.0;
         table[(cell as usize).min(SIGMOID_CELLS)] // NaN casts to 0
-    }
-}
-
-/// The `k` best (log-probability, label) pairs seen so far, best first.
-struct Best {
-    k: usize,
-    found: Vec<(f32, usize)>,
-}
-
-impl Best {
-    fn new(k: usize) -> Self {
-        Self { k, found: Vec::new() }
-    }
-
-    /// Could this score still be among the best?
-    fn admits(&self, score: f32) -> bool {
-        self.found.len() < self.k || self.found.last().is_some_and(|&(worst, _)| score >= worst)
-    }
-
-    fn offer(&mut self, score: f32, label: usize) {
-        if score.is_nan() || !self.admits(score) {
-            return;
-        }
-        let position =
-            self.found.partition_point(|&(s, l)| match score.partial_cmp(&s).unwrap_or(Ordering::Less) {
-                Ordering::Less => true,
-                Ordering::Equal => l < label,
-                Ordering::Greater => false,
-            });
-        self.found.insert(position, (score, label));
-        self.found.truncate(self.k);
-    }
-
-    fn finish(self) -> Vec<Prediction> {
-        self.found
-            .into_iter()
-            // the small constant inside `log` can lift a probability just above 1
-            .map(|(score, label)| Prediction { label, probability: score.exp().min(1.0) })
-            .collect()
     }
 }

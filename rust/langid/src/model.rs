@@ -27,6 +27,16 @@ pub enum ModelError {
     /// Word vectors cannot classify.
     #[error("not a supervised fastText model: it holds word vectors and no classifier")]
     NotSupervised,
+    /// N-grams so long that a text would take a time out of all proportion.
+    #[error(
+        "fastText model with n-grams of more than {words} words or {characters} characters, which are not supported"
+    )]
+    LongNgrams {
+        /// The most words.
+        words: usize,
+        /// The most characters.
+        characters: usize,
+    },
     /// The file ends early, or a length in it is larger than the file.
     #[error("damaged fastText model: the {what} ends after the end of the file")]
     Truncated {
@@ -118,8 +128,9 @@ impl Model {
             return Err(ModelError::NotSupervised);
         }
         let buckets = reader.count_i32(ARGUMENTS)?;
-        let shortest = reader.count_i32(ARGUMENTS)?;
-        let longest = reader.count_i32(ARGUMENTS)?;
+        // Negative lengths of character n-grams mean none.
+        let shortest = usize::try_from(reader.i32(ARGUMENTS)?).unwrap_or(0);
+        let longest = usize::try_from(reader.i32(ARGUMENTS)?).unwrap_or(0);
         reader.i32(ARGUMENTS)?; // learning-rate update rate
         reader.f64(ARGUMENTS)?; // sampling threshold
         // supervised models of version 11 did not use character n-grams, whatever they say

@@ -82,6 +82,28 @@ fn every_cut_is_an_error() {
     assert!(matches!(Model::from_bytes(b"no model".to_vec()), Err(ModelError::NotAModel)));
 }
 
+/// `model` with another value for one of its training arguments, by their order in the file.
+fn with_argument(place: usize, value: i32) -> Vec<u8> {
+    let mut bytes = model(3);
+    bytes[4 * place..4 * place + 4].copy_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn character_ngrams_of_negative_length_are_none() {
+    let predict = |bytes| Model::from_bytes(bytes).expect("a whole model").predict("a", 2, 0.0);
+    assert_eq!(predict(with_argument(11, -1)), predict(model(3)));
+    assert_eq!(predict(with_argument(12, -1)), predict(model(3)));
+}
+
+#[test]
+fn ngrams_too_long_to_support_are_no_damage() {
+    for (place, length) in [(7, 17), (12, 65)] {
+        let error = Model::from_bytes(with_argument(place, length)).err();
+        assert!(matches!(error, Some(ModelError::LongNgrams { words: 16, characters: 64 })), "{error:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn damage_is_an_error_or_a_model(loss in 1..5i32, at in 0usize..230, value in any::<u8>(), text in ".{0,40}") {
