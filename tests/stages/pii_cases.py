@@ -190,7 +190,7 @@ NEAR_MISSES = [
     ("phone", '{"rValueText":"Detachable","rValueUID":"23942863011"}'),
     ("phone", '{"headphone":"Detachable","rValueUID":"23942863011"}'),
     ("phone", "111-555-0123 12125550123456789 price $212-555-0123 +999 123 456 789"),
-    ("payment_card", f"{VISA} card {VISA[:-1]}{(int(VISA[-1]) + 1) % 10}"),
+    ("payment_card", f"id={VISA} card {VISA[:-1]}{(int(VISA[-1]) + 1) % 10}"),
     ("payment_card", "0000 0000 0000 0000 card 1234567890123456"),
     ("iban", "DE00370400440532013000 XX44 5001 0517 5407 3249"),
     ("crypto_address", BITCOIN[:-1] + ("2" if BITCOIN[-1] != "2" else "3")),

@@ -18,13 +18,32 @@ static WORDS: Words = Words::new(&[
     "pan",
     "karte",
     "kreditkarte",
+    "kartennummer",
     "carte",
     "tarjeta",
+    "cartão",
+    "carta",
+    "kort",
+    "kortnummer",
+    "kaart",
+    "karty",
+    "карта",
+    "карты",
+    "卡号",
+    "卡號",
+    "カード番号",
+    "creditcard",
+    "jcb",
+    "diners",
+    "unionpay",
+    "rupay",
 ]);
 
 /// Digits of the shortest and the longest number.
 const FEWEST: usize = 12;
 const MOST: usize = 19;
+/// Groups of two numbers of four groups each.
+const MOST_GROUPS: usize = 8;
 
 /// The card number that begins with the digit run at `start`.
 pub(crate) fn at(text: &[u8], start: usize) -> Verdict {
@@ -32,65 +51,96 @@ pub(crate) fn at(text: &[u8], start: usize) -> Verdict {
     if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+')) {
         return Verdict::Nothing;
     }
-    let Some(Number { digits, count, groups, end }) = read(text, start) else { return Verdict::Nothing };
-    let digits = &digits[..count];
-    if count < FEWEST {
-        return Verdict::Nothing;
-    }
-    let is_grouped = match groups.as_slice() {
-        [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 1] => true,
-        [_] => false,
-        _ => return Verdict::Nothing,
-    };
-    let is_joined = matches!(text.get(end), Some(b'.' | b'-' | b'_')) && context::alnum_at(text, end + 1);
-    if is_joined || context::alnum_at(text, end) {
-        return Verdict::Nothing;
-    }
-    let issuer = issuer(digits);
-    let is_named = || WORDS.before(text, start, 48);
-    let is_likely = match issuer {
-        Issuer::Certain => is_grouped || is_named(),
-        Issuer::Wide => is_named(),
-        Issuer::Unknown => false,
-    };
-    if !is_likely {
-        return Verdict::Nothing;
-    }
-    let is_varied = digits.iter().any(|digit| *digit != digits[0]);
-    Verdict::checked(is_varied && luhn(digits), start..end)
-}
-
-struct Number {
-    digits: [u8; MOST],
-    count: usize,
-    groups: Vec<usize>,
-    end: usize,
-}
-
-/// Groups of digits with one space or dash between, the same throughout; nothing where they are too many.
-fn read(text: &[u8], start: usize) -> Option<Number> {
-    let mut found = Number { digits: [0; MOST], count: 0, groups: vec![0], end: start };
-    let mut separator = None;
-    loop {
-        match text.get(found.end) {
-            Some(byte) if byte.is_ascii_digit() => {
-                *found.digits.get_mut(found.count)? = byte - b'0';
-                found.count += 1;
-                *found.groups.last_mut()? += 1;
-            }
-            Some(&byte @ (b' ' | b'-'))
-                if context::digit_at(text, found.end + 1) && found.groups.len() < 5 =>
-            {
-                if separator.is_some_and(|known| known != byte) {
-                    return Some(found);
-                }
-                separator = Some(byte);
-                found.groups.push(0);
-            }
-            _ => return Some(found),
+    let row = read(text, start);
+    let mut verdict = Verdict::Nothing;
+    // groups that follow a number are another one, or a date
+    for groups in (1..=row.sizes.len()).rev() {
+        match row.card(text, start, groups) {
+            Verdict::Nothing => {}
+            Verdict::NearMiss => verdict = Verdict::NearMiss,
+            found => return found,
         }
-        found.end += 1;
     }
+    verdict
+}
+
+/// Groups of digits with one space or dash between, the same throughout: as many as two numbers have.
+struct Row {
+    digits: Vec<u8>,
+    sizes: Vec<usize>,
+    /// Where each group ends in the text.
+    ends: Vec<usize>,
+}
+
+fn read(text: &[u8], start: usize) -> Row {
+    let mut row = Row { digits: Vec::with_capacity(2 * MOST), sizes: Vec::new(), ends: Vec::new() };
+    let (mut at, mut separator) = (start, None);
+    while row.sizes.len() < MOST_GROUPS {
+        let size = text[at..].iter().take(MOST + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        if size == 0 || size > MOST {
+            break;
+        }
+        row.digits.extend(text[at..at + size].iter().map(|byte| byte - b'0'));
+        at += size;
+        row.sizes.push(size);
+        row.ends.push(at);
+        match text.get(at) {
+            Some(&byte @ (b' ' | b'-')) if separator.is_none_or(|known| known == byte) => {
+                separator = Some(byte)
+            }
+            _ => break,
+        }
+        at += 1;
+    }
+    row
+}
+
+impl Row {
+    /// The number of the first groups.
+    fn card(&self, text: &[u8], start: usize, groups: usize) -> Verdict {
+        let (sizes, end) = (&self.sizes[..groups], self.ends[groups - 1]);
+        let count = sizes.iter().sum::<usize>();
+        if !(FEWEST..=MOST).contains(&count) {
+            return Verdict::Nothing;
+        }
+        let digits = &self.digits[..count];
+        let is_grouped = match sizes {
+            [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 1] => true,
+            [_] => false,
+            _ => return Verdict::Nothing,
+        };
+        let is_joined = matches!(text.get(end), Some(b'.' | b'-' | b'_')) && context::alnum_at(text, end + 1);
+        if is_joined || context::alnum_at(text, end) || self.is_list(groups) {
+            return Verdict::Nothing;
+        }
+        let is_named = || WORDS.before(text, start, 48);
+        let is_likely = match issuer(digits) {
+            Issuer::Certain if matches!(count, 15 | 16) && stands_free(text, start) => {
+                is_grouped || luhn(digits) || is_named()
+            }
+            Issuer::Certain => is_grouped || is_named(),
+            Issuer::Wide => is_named(),
+            Issuer::Unknown => false,
+        };
+        if !is_likely {
+            return Verdict::Nothing;
+        }
+        let is_varied = digits.iter().any(|digit| *digit != digits[0]);
+        Verdict::checked(is_varied && luhn(digits), start..end)
+    }
+
+    /// Do groups of four go on behind the first ones, and are no further number?
+    fn is_list(&self, groups: usize) -> bool {
+        let used = self.sizes[..groups].iter().sum::<usize>();
+        let next = self.sizes.get(groups..groups + 4);
+        let is_card = next.is_some_and(|sizes| sizes == [4; 4]) && luhn(&self.digits[used..used + 16]);
+        groups > 1 && self.sizes.get(groups) == Some(&4) && !is_card
+    }
+}
+
+/// Is it no part of an address, a formula, or a field of a record?
+fn stands_free(text: &[u8], start: usize) -> bool {
+    !matches!(text[..start], [.., b'/' | b'=' | b'&' | b'#' | b'%' | b':' | b',' | b'?'])
 }
 
 pub(crate) fn luhn(digits: &[u8]) -> bool {

@@ -4,6 +4,9 @@ use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 
+/// Bytes of the longest name of a tag before the word in it.
+const LONGEST_TAG: usize = 32;
+
 /// A list of words (lower-case ASCII or exact UTF-8), and the automaton that looks for all of them at once.
 pub(crate) struct Words {
     words: &'static [&'static str],
@@ -33,16 +36,15 @@ impl Words {
     }
 }
 
-/// Do other characters than those of words stand around? A tag left by an earlier scrub, such as `<PHONE>`, is no
-/// context.
+/// Do other characters than letters and digits stand around, or the humps of `phoneNumber`? A tag left by an earlier
+/// scrub, such as `<PHONE>` or `<PAYMENT_CARD_1>`, is no context.
 fn is_whole(text: &[u8], start: usize, end: usize) -> bool {
-    let left = start.checked_sub(1).map(|at| text[at]);
-    let right = text.get(end).copied();
-    left != Some(b'<') && !left.is_some_and(is_word) && !right.is_some_and(is_word)
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    let is_hump = |left: u8, right: u8| left.is_ascii_lowercase() && right.is_ascii_uppercase();
+    let begins = !alnum_before(text, start) || is_hump(text[start - 1], text[start]);
+    let ends = !alnum_at(text, end) || is_hump(text[end - 1], text[end]);
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+    let name = text[..start].iter().rev().take(LONGEST_TAG).take_while(is_name).count();
+    begins && ends && !text[..start - name].ends_with(b"<")
 }
 
 /// Is the byte before `at` an ASCII letter or digit?

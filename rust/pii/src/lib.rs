@@ -28,6 +28,7 @@ mod matchers;
 #[cfg(any(test, feature = "oracle"))]
 mod oracle;
 mod phone;
+mod phone_groups;
 mod phone_national;
 mod phone_plans;
 mod policy;

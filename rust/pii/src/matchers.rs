@@ -91,7 +91,24 @@ impl Candidates {
     /// The first of a run of digits with as many as a telephone number has in its neighbourhood.
     pub(crate) fn long_number(&mut self, text: &[u8], at: usize) {
         self.offer(Kind::PaymentCard, || card::at(text, at));
-        self.offer(Kind::Phone, || phone::at(text, at));
+        if self.kinds.has(Kind::Phone) {
+            self.phones(text, at);
+        }
+    }
+
+    /// The number there and, if it begins a row of them, those behind it.
+    fn phones(&mut self, text: &[u8], at: usize) {
+        let mut verdict = phone::at(text, at);
+        self.record(Kind::Phone, verdict.clone());
+        while let Verdict::Found(span) = verdict {
+            if !phone::begins_row(text, at) {
+                return;
+            }
+            verdict = phone::next_in_row(text, span.end);
+            if let Verdict::Found(_) = verdict {
+                self.record(Kind::Phone, verdict.clone());
+            }
+        }
     }
 
     /// The first of a run of digits, where national identifiers are looked for.

@@ -31,7 +31,7 @@ const PLANS: &[(u16, u8, u8)] = &[
     (57, 10, 10),
     (58, 10, 10),
     (60, 8, 10),
-    (61, 9, 9),
+    (61, 9, 10),
     (62, 8, 12),
     (63, 8, 10),
     (64, 8, 10),
@@ -217,20 +217,30 @@ const PLANS: &[(u16, u8, u8)] = &[
     (998, 9, 9),
 ];
 
-/// Shortest and longest total of digits, country code included, for a number that begins with these digits.
-pub(crate) fn international(digits: &[u8]) -> Option<(usize, usize)> {
+/// How the numbers of a country are written from abroad.
+pub(crate) struct Plan {
+    /// Digits of the country code.
+    pub(crate) code: usize,
+    /// Digits of the shortest number, country code included.
+    pub(crate) fewest: usize,
+    /// Digits of the longest.
+    pub(crate) most: usize,
+}
+
+/// The plan of a number that begins with these digits.
+pub(crate) fn international(digits: &[u8]) -> Option<Plan> {
     (1..=3.min(digits.len())).find_map(|length| {
         let code = digits[..length].iter().fold(0, |sum, &digit| sum * 10 + u16::from(digit));
         let index = PLANS.binary_search_by_key(&code, |plan| plan.0);
         // codes of one length never begin another code, so the first that fits is the one
         let index = index.ok().filter(|_| code != 0)?;
         let (_, fewest, most) = PLANS[index];
-        Some((length + usize::from(fewest), length + usize::from(most)))
+        Some(Plan { code: length, fewest: length + usize::from(fewest), most: length + usize::from(most) })
     })
 }
 
-/// North American numbers: area and exchange begin with 2-9 and are no service code.
+/// North American numbers: area and exchange begin with 2-9, and the area is no service code.
 pub(crate) fn is_nanp(digits: &[u8]) -> bool {
-    let block = |at: usize| digits[at] >= 2 && !(digits[at + 1] == 1 && digits[at + 2] == 1);
-    digits.len() == 10 && block(0) && block(3)
+    let is_service = |at: usize| digits[at + 1] == 1 && digits[at + 2] == 1;
+    digits.len() == 10 && digits[0] >= 2 && !is_service(0) && digits[3] >= 2
 }

@@ -7,7 +7,7 @@ use crate::ip::is_v6_byte;
 use crate::kind::{Kind, Kinds};
 use crate::masks::{BLOCK, Masks, masks, starts_of_long_runs};
 use crate::matchers::Candidates;
-use crate::phone::{FEWEST_DIGITS, MOST_BYTES};
+use crate::phone_groups::{FEWEST_DIGITS, has_long_number};
 use crate::tokens::PEM;
 
 /// Personal data or a secret, as byte offsets; both lie on character boundaries.
@@ -105,7 +105,8 @@ fn number(found: &mut Candidates, text: &[u8], at: usize) {
     if digits < 4 && text.get(after) == Some(&b'.') && context::digit_at(text, after + 1) {
         found.quad(text, at);
     }
-    let goes_on = matches!(text.get(after), Some(b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
+    // a separator, or the first byte of one beyond ASCII
+    let goes_on = matches!(text.get(after), Some(b' ' | b'-' | b'.' | b'/' | b'(' | b')' | 0xC2 | 0xE2));
     if digits == FEWEST_DIGITS || (goes_on && has_long_number(text, at)) {
         found.long_number(text, at);
     }
@@ -113,22 +114,6 @@ fn number(found: &mut Candidates, text: &[u8], at: usize) {
         found.account(text, at);
     }
     found.identifier(text, at);
-}
-
-/// Are there as many digits as a telephone number has, within its length, with nothing but separators between?
-fn has_long_number(text: &[u8], start: usize) -> bool {
-    let mut digits = 0;
-    for &byte in text[start..].iter().take(MOST_BYTES) {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b' ' | b'-' | b'.' | b'/' | b'(' | b')' => {}
-            _ => return false,
-        }
-        if digits == FEWEST_DIGITS {
-            return true;
-        }
-    }
-    false
 }
 
 /// The longest span wins, then the earliest, then the order of the kinds. Groups of spans that touch are resolved one by
