@@ -60,7 +60,6 @@ NO_PHONES = [
     "Call scheduled 2024-05-01 10:30",
     "call us 03.04.2021 14:00 Uhr",
     "GSM 850/900/1800/1900",
-    "call volume 1 250 400",
     "phone 3, build 62991846",
     "Reference 0868 4274 7465 3419",
     "good mobile support?\n2024-08-03 14:22:38",

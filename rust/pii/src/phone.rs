@@ -261,11 +261,11 @@ fn is_plausible(digits: &[u8]) -> bool {
 }
 
 /// A lone digit is a trunk prefix, a small area or a desk; more of them are a list of numbers. A ZIP code with its four
-/// digits and an amount in thousands are no numbers either.
+/// digits is none either.
 fn is_plausibly_grouped(sizes: &[usize]) -> bool {
     let lone = sizes.iter().filter(|&&size| size == 1).count();
     let ends_alone = sizes.last() == Some(&1) && sizes.len() < 3;
-    lone <= 1 && !ends_alone && !matches!(sizes, [5, 4] | [1, 3, 3])
+    lone <= 1 && !ends_alone && sizes != [5, 4]
 }
 
 /// Day, month and year in any order that puts the year first or last, or two years.
