@@ -36,7 +36,8 @@ def pipeline(
         output: the folder to write to.
         language: label to keep, or "any".
         own_rules: "packaged", or a folder that `python -m curate languages derive` wrote: each language has
-            its stop words and limits, as in FineWeb-2; otherwise all have the English ones.
+            its stop words and limits, as in FineWeb-2, and one without is not judged by stop words; otherwise all
+            have the English ones.
         engine: "native", "trafilatura" or "resiliparse".
         profile: "precision" (what FineWeb used, the default with trafilatura), "balanced" (the default otherwise)
             or "recall"; resiliparse has "balanced" alone.

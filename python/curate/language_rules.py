@@ -4,11 +4,13 @@ import json
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,15 @@ from curate.io.atomic import write_bytes
 from curate.schema import as_large_strings
 from curate.stages.language import detect_language, detect_script
 from curate.stages.quality import text_stats
-from curate.stages.rule_tables import C4, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
+from curate.stages.rule_tables import (
+    C4,
+    FINEWEB,
+    GOPHER_QUALITY,
+    GOPHER_REPETITION,
+    OTHER_LANGUAGES,
+    Rule,
+    RuleTable,
+)
 
 #: How a limit for English becomes one for another language, see `derive`.
 METHODS = ("median_ratio", "mean_std", "quantile")
@@ -31,10 +41,18 @@ FEWEST_STOP_WORDS = 8
 STOP_WORD_SHARE = 0.008
 #: The rules that depend on how a language writes rather than on how pages are laid out.
 RULES_OF_WRITING = ("words_too_short", "words_too_long", "too_few_alphabetic_words")
+#: What models of language identification call the language of the published tables.
+ENGLISH = ("en", "eng", "eng_Latn")
 #: Characters of the pieces that long texts are measured in: the size of a page.
 PIECE_CHARS = 4000
+#: The stop words together are at least this share, where so many have it: of 80 words a dozen.
+STOP_WORDS_SHARE = 0.15
+#: A word that stands beside one and the same word in so many of its places is part of a name or a phrase.
+PHRASE_SHARE = 0.5
 _MOST_STOP_WORDS = 50
 _MOST_PIECES = 2000
+_FEWEST_PLACES = 10
+_STOP_WORD_SIGNALS = frozenset({"stop_words", "stop_word_count", "stop_word_ratio"})
 _PUBLISHED = {rule.reason: rule for rule in GOPHER_REPETITION | GOPHER_QUALITY | C4 | FINEWEB}
 _INPUT = "give the rules of published tables"
 
@@ -45,9 +63,12 @@ class OneLanguage:
 
     Attributes:
         source: what it was derived from.
-        stop_words: in lower case, the most frequent first; empty = the English ones.
+        stop_words: in lower case, the most frequent first; empty = none are known.
         limits: by reason of a rule in the published tables.
-        min_score: lowest probability of language identification; None = that of the stage.
+        min_score: lowest probability of language identification, 0 to 1; None = that of the stage.
+
+    Raises:
+        PlanError: a value of another kind, a stop word that no text can hold, or a limit of no published rule.
     """
 
     source: str
@@ -56,9 +77,26 @@ class OneLanguage:
     min_score: float | None = None
 
     def __post_init__(self) -> None:
+        self._check()
         unknown = set(self.limits) - set(_PUBLISHED)
         if unknown:
             raise PlanError(f"no published rule gives the reason `{min(unknown)}`", hint=_INPUT)
+
+    def _check(self) -> None:
+        if not isinstance(self.source, str):
+            raise PlanError(f"source={self.source!r} is no text", hint="say what the rules were derived from")
+        if isinstance(self.stop_words, str) or not isinstance(self.stop_words, Sequence):
+            raise PlanError(f"stop_words={self.stop_words!r} is no list", hint='stop_words = ["der", "die"]')
+        for word in self.stop_words:
+            if not isinstance(word, str) or not word or word != word.lower() or word.split() != [word]:
+                raise PlanError(f"{word!r} is no stop word", hint="give single words in lower case")
+        if not isinstance(self.limits, Mapping):
+            raise PlanError(f"limits={self.limits!r} is no table", hint="[limits] with REASON = NUMBER")
+        for reason, limit in self.limits.items():
+            if not _is_number(limit):
+                raise PlanError(f"the limit of `{reason}` is {limit!r}", hint="give a finite number")
+        if self.min_score is not None and not (_is_number(self.min_score) and 0 <= self.min_score <= 1):
+            raise PlanError(f"min_score={self.min_score!r} is not a probability", hint="use 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -76,21 +114,25 @@ class LanguageRules:
         """Reads the files `LABEL.toml` of a folder; without one, those that the package carries.
 
         Raises:
-            CurateError: a file is not what `save` writes.
+            FileNotFoundError: there is no such folder.
+            CurateError: no such file is in it, or one is not what `save` writes.
         """
         place = Path(folder) if folder is not None else files("curate") / "language_data"
+        if not place.is_dir():
+            raise FileNotFoundError(f"no folder `{place}`; `python -m curate languages derive` writes one")
+        paths = [path for path in place.iterdir() if path.name.endswith(".toml")]
+        if not paths:
+            raise CurateError(
+                f"{place} holds no LABEL.toml", hint="`curate languages derive` writes such files"
+            )
         found = {}
-        for path in sorted(place.iterdir(), key=lambda path: path.name):
-            if not path.name.endswith(".toml"):
-                continue
+        for path in sorted(paths, key=lambda path: path.name):
             try:
-                stored = tomllib.loads(path.read_text(encoding="utf-8"))
-                stored["stop_words"] = tuple(stored.get("stop_words", ()))
-                found[path.name.removesuffix(".toml")] = OneLanguage(**stored)
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, PlanError) as error:
-                raise CurateError(
-                    f"{path}: {error}", hint="see `curate.language_rules.OneLanguage`"
-                ) from error
+                found[path.name.removesuffix(".toml")] = _one(tomllib.loads(path.read_text(encoding="utf-8")))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise CurateError(f"{path}: {error}", hint="files are TOML in UTF-8") from error
+            except PlanError as error:
+                raise CurateError(f"{path}: {error}", hint=error.hint) from error
         return cls(MappingProxyType(found))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -115,12 +157,21 @@ class LanguageRules:
         return {label: one.min_score for label, one in self.languages.items() if one.min_score is not None}
 
     def tables(self, table: RuleTable) -> dict[str, RuleTable]:
-        """For `Rules`: the table with the limits of each language that has its own of one of the rules."""
-        own = {}
+        """For `Rules`: the table with the limits of each language that has its own of one of the rules.
+
+        Where languages have their own stop words, English ones say nothing about the others: those without are judged
+        without the rules about stop words.
+        """
+        about_stop_words = {rule.reason for rule in table if rule.signal in _STOP_WORD_SIGNALS}
+        if not self.stop_words:
+            about_stop_words = set()
+        own = {OTHER_LANGUAGES: table.without(*about_stop_words)} if about_stop_words else {}
+        own |= dict.fromkeys(ENGLISH, table) if about_stop_words else {}
         for label, one in self.languages.items():
             limits = {rule.reason: one.limits[rule.reason] for rule in table if rule.reason in one.limits}
-            if limits:
-                own[label] = table.with_limits(**limits)
+            meaningless = set() if one.stop_words or label in ENGLISH else about_stop_words - set(limits)
+            if limits or about_stop_words:
+                own[label] = table.without(*meaningless).with_limits(**limits)
         return own
 
 
@@ -131,13 +182,16 @@ def derive(
     source: str,
     rules: Mapping[str, str] | None = None,
     stop_word_share: float = STOP_WORD_SHARE,
+    not_stop_words: Set[str] = frozenset(),
     only_loosen: bool = False,
     min_score_of: str | None = None,
 ) -> OneLanguage:
     """Stop words and limits of a language from texts in it.
 
     Stop words are the words that make up at least `stop_word_share` of the words of every corpus (of one corpus of
-    laws, "paragraph" would be one), in the script of most words, and the next ones until there are eight.
+    laws, "paragraph" would be one), in the script of most words, and the next ones until there are eight that make up
+    `STOP_WORDS_SHARE` together; at most fifty. A word that stands beside the same word in half of its places
+    ("marino" after "San") is none.
 
     A limit is where the language's texts stand as the English ones stand at the published limit, texts cut into pieces
     of a page's size: at the same multiple of the median ("median_ratio"), as many standard deviations from the mean
@@ -149,6 +203,7 @@ def derive(
         source: what the texts are, for the record.
         rules: methods by reason; by default `RULES_OF_WRITING` by "median_ratio".
         stop_word_share: 0 to 1.
+        not_stop_words: words in lower case that are known to be no stop words.
         only_loosen: leave out limits that would be stricter than the published ones; for corpora of one kind of text,
             by which other kinds should not fall.
         min_score_of: label whose limit of identification by lid.176 is derived too: the median minus the standard
@@ -165,7 +220,7 @@ def derive(
     if not set(methods.values()) <= set(METHODS):
         raise CurateError("a rule with an unknown method", hint=f"REASON=METHOD; {', '.join(METHODS)}")
     whole = [list(texts) for texts in corpora]
-    stop_words = _stop_words(whole, stop_word_share)
+    stop_words = _stop_words(whole, stop_word_share, not_stop_words)
     limits: dict[str, float] = {}
     if methods:
         pieces, english = _pieces(whole[0]), _pieces(reference)
@@ -178,6 +233,22 @@ def derive(
                 limits[reason] = limit
     min_score = None if min_score_of is None else _min_score(_pieces(whole[0]), min_score_of)
     return OneLanguage(source, stop_words, limits, min_score)
+
+
+def _one(stored: dict[str, Any]) -> OneLanguage:
+    """What a file holds."""
+    names = [each.name for each in fields(OneLanguage)]
+    unknown = set(stored) - set(names)
+    if unknown:
+        raise PlanError(f"`{min(unknown)}` is unknown", hint=f"a file may hold {', '.join(names)}")
+    if "source" not in stored:
+        raise PlanError("there is no `source`", hint="say what the rules were derived from")
+    words = stored.get("stop_words", ())
+    return OneLanguage(**{**stored, "stop_words": tuple(words) if isinstance(words, list) else words})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _quoted(text: str) -> str:
@@ -206,7 +277,7 @@ def _pieces(texts: Iterable[str]) -> pa.LargeStringArray:
     return as_large_strings(pieces[:: -(-len(pieces) // _MOST_PIECES)])
 
 
-def _stop_words(corpora: Sequence[Sequence[str]], share: float) -> tuple[str, ...]:
+def _stop_words(corpora: Sequence[Sequence[str]], share: float, not_stop_words: Set[str]) -> tuple[str, ...]:
     shares = [_word_shares(corpus) for corpus in corpora]
     frequent = {word: min(one.get(word, 0.0) for one in shares) for word in shares[0]}
     best = sorted(frequent, key=lambda word: (-frequent[word], word))[: 4 * _MOST_STOP_WORDS]
@@ -215,24 +286,65 @@ def _stop_words(corpora: Sequence[Sequence[str]], share: float) -> tuple[str, ..
         script: sum(frequent[word] for word in best if scripts[word] == script) for script in scripts.values()
     }
     main = max(weights, key=lambda script: (weights[script], script or ""))
-    own = [word for word in best if scripts[word] == main]
+    in_phrases = set.intersection(*(_in_phrases(corpus, best) for corpus in corpora))
+    own = [
+        word
+        for word in best
+        if scripts[word] == main and word not in in_phrases and word not in not_stop_words
+    ]
     enough = sum(frequent[word] >= share for word in own)
-    return tuple(own[: min(max(enough, FEWEST_STOP_WORDS), _MOST_STOP_WORDS)])
+    together = np.cumsum([frequent[word] for word in own])
+    covering = int(np.searchsorted(together, STOP_WORDS_SHARE)) + 1
+    return tuple(own[: min(max(enough, covering, FEWEST_STOP_WORDS), _MOST_STOP_WORDS)])
+
+
+def _words(texts: Sequence[str]) -> Iterator[tuple[pa.LargeStringArray, pa.Int64Array]]:
+    """The words of letters in lower case, with the number of the text that each is in; some texts at a time."""
+    for start in range(0, len(texts), 64):
+        split = pa.array(_native.split_words(as_large_strings(texts[start : start + 64])))
+        words, text = pc.utf8_lower(pc.list_flatten(split)), pc.list_parent_indices(split)
+        distinct = pc.unique(words)
+        of_letters = pa.array(
+            [
+                any(map(str.isalpha, word)) and not any(map(str.isdigit, word))
+                for word in distinct.to_pylist()
+            ],
+            pa.bool_(),
+        )
+        keep = of_letters.take(pc.index_in(words, distinct))
+        yield words.filter(keep), text.filter(keep)
 
 
 def _word_shares(texts: Sequence[str]) -> dict[str, float]:
     """Each word of letters in lower case with its share of all such words."""
     counts: Counter[str] = Counter()
-    for start in range(0, len(texts), 64):
-        words = pc.list_flatten(pa.array(_native.split_words(as_large_strings(texts[start : start + 64]))))
-        for entry in pc.value_counts(pc.utf8_lower(words)):
-            word = entry["values"].as_py()
-            if any(character.isalpha() for character in word) and not any(map(str.isdigit, word)):
-                counts[word] += entry["counts"].as_py()
+    for words, _ in _words(texts):
+        for entry in pc.value_counts(words):
+            counts[entry["values"].as_py()] += entry["counts"].as_py()
     total = counts.total()
     if not total:
         raise CurateError("a corpus without words", hint="give texts in the language")
     return {word: count / total for word, count in counts.items()}
+
+
+def _in_phrases(texts: Sequence[str], among: Sequence[str]) -> set[str]:
+    """Those of the words that have the same word before them, or the same one after them, in most of their places."""
+    candidates = pa.array(among, pa.large_string())
+    places: Counter[str] = Counter()
+    pairs: tuple[Counter[tuple[str, str]], ...] = (Counter(), Counter())
+    for words, text in _words(texts):
+        for entry in pc.value_counts(words.filter(pc.is_in(words, candidates))):
+            places[entry["values"].as_py()] += entry["counts"].as_py()
+        together = pc.equal(text[1:], text[:-1])
+        for counts, word, other in ((pairs[0], words[1:], words[:-1]), (pairs[1], words[:-1], words[1:])):
+            chosen = pc.and_(together, pc.is_in(word, candidates))
+            counts.update(zip(word.filter(chosen).to_pylist(), other.filter(chosen).to_pylist(), strict=True))
+    return {
+        word
+        for counts in pairs
+        for (word, _), count in counts.items()
+        if count >= PHRASE_SHARE * places[word] and places[word] >= _FEWEST_PLACES
+    }
 
 
 def _numbers(signals: pa.StructArray, rule: Rule) -> npt.NDArray[np.float64]:

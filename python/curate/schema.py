@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 # raw: one row per record that a reader found
 ID = "id"  # the input's own id, else the WARC-Record-ID, else a hash of file and offset
@@ -121,6 +122,11 @@ def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -
         return pa.array(held, pa.large_string())
     except pa.ArrowInvalid as error:
         raise TypeError(f"expected texts: {error}") from error
+
+
+def is_blank(texts: pa.Array) -> pa.BooleanArray:
+    """Whether each text holds but white space, control characters and zero-width ones; null where it is null."""
+    return pc.match_substring_regex(texts, r"^[\p{Z}\p{Cc}\p{Cf}]*$")
 
 
 def _from_strings(texts: list[str | None]) -> pa.LargeStringArray:

@@ -34,6 +34,13 @@ def test_each_reason_and_its_neighbour():
     assert set(filter(None, reasons)) <= set(Language().reasons)
 
 
+def test_white_space_of_every_kind_is_no_text():
+    blank = ["\u00a0", "\u3000\u3000", "\v", "\0\0", "\u200b\u00a0\ufeff\u2060", "\x85\u2028", "\u200d"]
+    outcome = Language(min_score=0)(batch(*blank, "\u3000" + ENGLISH, "\u00a0" + GERMAN))
+    assert outcome.reason.to_pylist() == ["no_text"] * len(blank) + [None] * 2
+    assert outcome.batch["language"].to_pylist() == [None] * len(blank) + ["en", "de"]
+
+
 def test_score_limit_is_inclusive_and_everything_can_be_kept():
     score = detect_language([ENGLISH]).field("score")[0].as_py()
     assert Language(min_score=0.0)(batch(ENGLISH, GERMAN)).reason.to_pylist() == [None, None]

@@ -227,6 +227,40 @@ def test_stop_words_and_rules_by_language() -> None:
         Rules(few, per_language={"de": C4.without("lorem_ipsum", "curly_bracket")})
 
 
+def test_languages_without_a_table_of_their_own() -> None:
+    table = RuleTable("length", (Rule("short", "n_words", ">=", 4), Rule("long", "n_words", "<=", 6)))
+    own = {"de": table.with_limits(short=2), "*": table.without("short"), "en": table}
+    rules = Rules(table, per_language=own)
+    texts = ["a b c", "a b c", "a b c", "a b c", "a b c d e f g", "a b c d"]
+    batch = batch_of(*texts).append_column("language", pa.array(["en", "de", "xx", None, "xx", "en"]))
+    measured = TextStats()(batch).batch
+    assert rules(measured).reason.to_pylist() == ["short", None, None, None, "long", None]
+    assert rules(measured).failed.to_pylist() == [["short"], [], [], [], ["long"], []]
+    assert rules(measured.slice(0, 0)).reason.to_pylist() == []
+    assert [rules(measured.slice(row, 1)).reason[0].as_py() for row in range(6)] == rules(
+        measured
+    ).reason.to_pylist()
+    assert rules.reasons["long"] == "not (n_words <= 6)"
+    assert (
+        rules.reasons["short"] == "not (n_words >= 4); own limits: de 2; not for languages other than de, en"
+    )
+    assert (
+        rules.identity() != Rules(table, per_language={k: v for k, v in own.items() if k != "*"}).identity()
+    )
+    assert Rules(table, per_language={"de": table.without("long")}).reasons["long"].endswith("; not for de")
+
+
+def test_other_limits_reach_the_languages_that_have_none_of_their_own() -> None:
+    table = RuleTable("length", (Rule("short", "n_words", ">=", 4), Rule("long", "n_words", "<=", 6)))
+    own = {"de": table.with_limits(short=2), "*": table.without("short")}
+    tried = Rules(table, per_language=own).with_limits(short=3, long=9)
+    assert tried.table == table.with_limits(short=3, long=9)
+    limits = {language: {rule.reason: rule.limit for rule in own} for language, own in tried.per_language}
+    assert limits == {"de": {"short": 2, "long": 9}, "*": {"long": 9}}
+    with pytest.raises(PlanError, match="`width`"):
+        Rules(table, per_language=own).with_limits(width=1)
+
+
 def test_texts_that_break_rules_of_lines() -> None:
     prose = "The baker walks to the mill and carries flour home before anyone wakes. " * 3
     with_menu = prose + "\nHome\nABOUT US\n3 likes\n2024"

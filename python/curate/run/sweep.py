@@ -67,7 +67,7 @@ def sweep_run(folder: str | Path, settings: Iterable[str]) -> list[Change]:
     for stage, limits in _parse(settings, steps).items():
         rules = _rules(steps[stage])
         old = {rule.reason: rule.limit for rule in rules.table}
-        tried = Rules(rules.table.with_limits(**limits), rules.per_language)
+        tried = rules.with_limits(**limits)
         change = Change(stage, {rule: (old[rule], limit) for rule, limit in limits.items()})
         at = names.index(stage)
         later = names[at + 1 :]

@@ -22,6 +22,7 @@ from curate.schema import (
     SCRIPT_SHARE,
     TEXT,
     as_large_strings,
+    is_blank,
 )
 from curate.stage import Outcome, Stage, set_column
 
@@ -180,7 +181,7 @@ class Language(Stage):
         """Why a document can go."""
         unsure = f"the probability of the likeliest language is below {self.min_score:g}"
         return {
-            "no_text": "there is no text, or nothing in it that the model knows",
+            "no_text": "there is no text, or nothing in it to see or that the model knows",
             "language": "the likeliest language is not one of those to keep",
             "language_score": f"{unsure}, or its own limit" if self.min_scores else unsure,
             **({} if self.keep_mixed else {MIXED_LANGUAGES: "lines in several languages"}),
@@ -203,7 +204,7 @@ class Language(Stage):
         texts = as_large_strings(batch[TEXT])
         found = pa.array(model.detect(texts))
         language, score = found.field(LANGUAGE), found.field("score")
-        empty = pc.or_(pc.is_null(language), pc.match_substring_regex(texts, r"^\s*$"))
+        empty = pc.or_(pc.is_null(language), is_blank(texts))
         empty = pc.fill_null(empty, True)
         added = {LANGUAGE: language, LANGUAGE_SCORE: score}
         if self.top_k > 1:

@@ -1,11 +1,13 @@
 """Quality: signals are measured once, natively; rules then decide from the numbers alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,7 +15,7 @@ from curate import _native
 from curate.errors import PlanError
 from curate.schema import ID, LANGUAGE, REASON, SIGNALS, TEXT, as_large_strings
 from curate.stage import Outcome, Stage, set_column
-from curate.stages.rule_tables import RuleTable
+from curate.stages.rule_tables import OTHER_LANGUAGES, RuleTable, explained
 
 #: Unit and meaning of every signal, in the order of the struct. "Words" are the tokens of an English-style
 #: splitter without those that are only punctuation; "words and marks" are all its tokens.
@@ -168,7 +170,8 @@ class Rules(Stage):
     Attributes:
         table: the rules; its name is the stage's.
         per_language: tables for single languages in place of `table`, as pairs or a mapping; the column `language`
-            says which. They give the reasons of `table` (change its limits with `.with_limits(...)`).
+            says which. `OTHER_LANGUAGES` stands for those without one here, and for rows without a language. They give
+            the reasons of `table` (change its limits with `.with_limits(...)`, leave rules out with `.without(...)`).
     """
 
     table: RuleTable
@@ -198,18 +201,50 @@ class Rules(Stage):
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """One per rule."""
-        return {rule.reason: f"{rule}; {rule.source}" if rule.source else str(rule) for rule in self.table}
+        """One per rule, with the languages that it differs in."""
+        return {rule.reason: explained(rule, dict(self.per_language)) for rule in self.table}
+
+    def with_limits(self, **limits: float) -> "Rules":
+        """The stage with other limits, by reason; languages that had their own limit of a rule keep it.
+
+        Raises:
+            PlanError: a reason that the table does not have.
+        """
+        common = {rule.reason: rule.limit for rule in self.table}
+        tables = []
+        for language, table in self.per_language:
+            shared = {
+                rule.reason: limits[rule.reason]
+                for rule in table
+                if rule.reason in limits and rule.limit == common[rule.reason]
+            }
+            tables.append((language, table.with_limits(**shared)))
+        return replace(self, table=self.table.with_limits(**limits), per_language=tuple(tables))
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Decides from the signals alone."""
-        reason, failed = _decide(batch[SIGNALS], self.table)
-        for language, table in self.per_language:
-            here = pc.fill_null(pc.equal(batch[LANGUAGE], language), False)
-            if pc.any(here).as_py():
-                own_reason, own_failed = _decide(batch[SIGNALS], table)
-                reason, failed = pc.if_else(here, own_reason, reason), pc.if_else(here, own_failed, failed)
+        signals = batch[SIGNALS]
+        numbers = self._table_numbers(batch[LANGUAGE]) if self.per_language else np.zeros(len(signals), int)
+        tables = [self.table, *(table for _, table in self.per_language)]
+        present = np.unique(numbers)
+        if len(present) < 2:
+            return Outcome(batch, *_decide(signals, tables[present[0] if len(present) else 0]))
+        groups = [np.flatnonzero(numbers == number) for number in present]
+        decided = [
+            _decide(signals.take(pa.array(rows)), tables[number])
+            for number, rows in zip(present, groups, strict=True)
+        ]
+        back = pa.array(np.argsort(np.concatenate(groups)))
+        reason, failed = (pa.concat_arrays(parts).take(back) for parts in zip(*decided, strict=True))
         return Outcome(batch, reason, failed)
+
+    def _table_numbers(self, language: pa.StringArray) -> npt.NDArray[np.int64]:
+        """Which table each row is judged by: 0 is `table`, the next ones those of `per_language`."""
+        labels = [label for label, _ in self.per_language]
+        other = labels.index(OTHER_LANGUAGES) if OTHER_LANGUAGES in labels else -1
+        place = pc.fill_null(pc.index_in(language.cast(pa.string()), pa.array(labels, pa.string())), other)
+        numbers: npt.NDArray[np.int64] = place.to_numpy(zero_copy_only=False).astype(np.int64) + 1
+        return numbers
 
 
 def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, pa.ListArray]:

@@ -4,13 +4,15 @@ The order of a table is the order in which its rules give the reason, as in data
 The pipeline of FineWeb (Penedo et al. 2024, arXiv 2406.17557) runs all four.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from curate.errors import PlanError
 
 Comparison = Literal[">=", "<=", ">", "<", "=="]
+#: In tables by language: every language that has none of its own there.
+OTHER_LANGUAGES = "*"
 COMPARISONS: tuple[Comparison, ...] = (">=", "<=", ">", "<", "==")
 
 
@@ -105,6 +107,30 @@ class RuleTable:
             raise PlanError(
                 f"rule table `{self.name}` has no rule `{unknown[0]}`", hint=f"it has {', '.join(known)}"
             )
+
+
+def explained(rule: Rule, per_language: Mapping[str, RuleTable]) -> str:
+    """What a rule asks for, and which languages have another limit or none."""
+    told = f"{rule}; {rule.source}" if rule.source else str(rule)
+    limits = {
+        language: next((own.limit for own in table if own.reason == rule.reason), None)
+        for language, table in per_language.items()
+    }
+    others = limits.pop(OTHER_LANGUAGES, rule.limit)
+    own = [
+        f"{language} {limit:g}"
+        for language, limit in limits.items()
+        if limit is not None and limit != rule.limit
+    ]
+    exempt = [language for language, limit in limits.items() if limit is None]
+    if own:
+        told += f"; own limits: {', '.join(own)}"
+    if exempt:
+        told += f"; not for {', '.join(exempt)}"
+    if others != rule.limit:
+        told += "; not" if others is None else f"; {others:g}"
+        told += f" for languages other than {', '.join(limits)}" if limits else " for any language"
+    return told
 
 
 _GOPHER = "Gopher, arXiv 2112.11446, Table A1"
