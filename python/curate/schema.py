@@ -109,19 +109,26 @@ def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -
     """
     if isinstance(texts, str | bytes):
         raise TypeError("expected several texts, got one; put it in a list")
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    if isinstance(texts, pa.Array):
-        return texts if texts.type == pa.large_string() else texts.cast(pa.large_string())
+    if isinstance(texts, pa.Array | pa.ChunkedArray):
+        if not _holds_strings(texts.type):
+            raise TypeError(f"expected texts, got an array of {texts.type}")
+        # chunks of `string` may hold more together than its offsets reach
+        texts = texts if texts.type == pa.large_string() else texts.cast(pa.large_string())
+        return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     if hasattr(texts, "__arrow_c_array__"):
         return as_large_strings(pa.array(texts))
     held = list(texts)
-    if all(text is None or isinstance(text, str) for text in held):
-        return _from_strings(held)
-    try:
-        return pa.array(held, pa.large_string())
-    except pa.ArrowInvalid as error:
-        raise TypeError(f"expected texts: {error}") from error
+    for text in held:
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"expected texts, got {type(text).__name__}")
+    return _from_strings(held)
+
+
+def _holds_strings(type_: pa.DataType) -> bool:
+    if pa.types.is_dictionary(type_):
+        return _holds_strings(type_.value_type)
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(is_kind(type_) for is_kind in kinds)
 
 
 def is_blank(texts: pa.Array) -> pa.BooleanArray:

@@ -203,7 +203,7 @@ def real_texts(data_dir: Path) -> list[str]:
 
 
 def corpus_texts(data_dir: Path, name: str) -> list[str]:
-    """Texts of a corpus, evenly chosen; cut, because spaCy refuses texts of more than a million characters."""
+    """Texts of a corpus, evenly chosen; cut, because spaCy takes minutes for whole novels."""
     zstandard = pytest.importorskip("zstandard")
     longest = 300_000 if MAX_PAGES > 1000 else 20_000
     with zstandard.open(data_dir / "text" / f"{name}.jsonl.zst", "rb") as raw:

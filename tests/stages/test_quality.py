@@ -194,20 +194,27 @@ def test_c4_lines_edit_and_say_when_nothing_is_left() -> None:
 def test_sweep_decides_again_from_stored_signals() -> None:
     measured = TextStats()(batch_of("One. Two.", "a { b", "")).batch
     stored = pa.Table.from_batches([measured]).append_column(
-        "reason", pa.array(["old", "curly_bracket", None], pa.string())
+        "reason", pa.array(["too_few_sentences", "curly_bracket", None], pa.string())
     )
     unmeasured = stored.slice(0, 1).set_column(2, "signals", pa.nulls(1, text_stats([]).type))
     result = sweep(pa.concat_tables([stored, unmeasured]), C4.with_limits(too_few_sentences=2))
     assert (result.kept, result.without_signals) == (1, 1)
     assert dict(result.dropped) == {"lorem_ipsum": 0, "curly_bracket": 1, "too_few_sentences": 1}
     assert result.changed.to_pylist() == [
-        {"id": "0", "reason": "old", "new_reason": None},
+        {"id": "0", "reason": "too_few_sentences", "new_reason": None},
         {"id": "2", "reason": None, "new_reason": "too_few_sentences"},
     ]
     assert "kept 1" in str(result)
     with pytest.raises(PlanError, match="signals"):
         sweep(stored.drop_columns(["signals"]), C4)
     assert sweep([measured], C4).changed.num_rows == 3
+
+
+def test_sweep_leaves_rows_to_the_stage_that_rejected_them() -> None:
+    measured = TextStats()(batch_of("One. Two.", "a { b")).batch
+    reasons = pa.array(["near_duplicate", "blocked_url"], pa.string())
+    result = sweep(measured.append_column("reason", reasons), C4)
+    assert (result.kept, result.of_others, result.changed.num_rows) == (0, 2, 0)
 
 
 def test_stop_words_and_rules_by_language() -> None:
@@ -284,3 +291,17 @@ def test_c4_lines_count_what_each_rule_drops() -> None:
         "policy": 1,
     }
     assert out.schema.field("dropped_lines").type == stage.adds.field("dropped_lines").type
+
+
+@pytest.mark.parametrize("texts", [pa.array([1, 2]), pa.array([b"x"]), pa.array([["x"]]), [b"x"], ["x", 1]])
+def test_what_is_no_text_is_refused(texts: object) -> None:
+    with pytest.raises(TypeError, match="expected texts"):
+        text_stats(texts)
+
+
+def test_texts_of_any_string_type_are_measured_alike() -> None:
+    texts = pa.array(["One. Two.", None, "One. Two."])
+    expected = text_stats(texts)
+    for type_ in (pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())):
+        assert text_stats(texts.cast(type_)) == expected
+        assert text_stats(pa.chunked_array([texts.cast(type_)[:1], texts.cast(type_)[1:]])) == expected

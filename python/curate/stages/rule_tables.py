@@ -201,7 +201,9 @@ _DCLM = "DCLM, arXiv 2406.11794, dclm_baseline_refinedweb.yaml"
 
 # DCLM-Baseline after RefinedWeb (arXiv 2306.01116), with the limits of DCLM's configuration: symbols count together
 # and over words cut at white space, stop words by occurrence, and a document goes where more than 5 % of its words
-# stand in lines that RefinedWeb's corrections remove. Needs `TextStats(lines=True)`.
+# stand in lines that RefinedWeb's corrections remove. Needs `TextStats(lines=True)`. The limits are DCLM's, the signals
+# are ours: its code counts words cut at white space, every occurrence of what is repeated, stop words in any case and
+# more kinds of bullets and lines, see docs/parity.md.
 DCLM = RuleTable(
     "dclm",
     (
