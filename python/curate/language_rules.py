@@ -78,7 +78,7 @@ class LanguageRules:
         Raises:
             CurateError: a file is not what `save` writes.
         """
-        place = Path(folder) if folder is not None else files("curate") / "language_data"
+        place = Path(folder).expanduser() if folder is not None else files("curate") / "language_data"
         found = {}
         for path in sorted(place.iterdir(), key=lambda path: path.name):
             if not path.name.endswith(".toml"):
@@ -102,7 +102,7 @@ class LanguageRules:
             lines.append(f"stop_words = [{', '.join(map(_quoted, one.stop_words))}]")
             if one.limits:
                 lines += ["", "[limits]", *(f"{reason} = {limit:g}" for reason, limit in one.limits.items())]
-            write_bytes(Path(folder) / f"{label}.toml", ("\n".join(lines) + "\n").encode())
+            write_bytes(Path(folder).expanduser() / f"{label}.toml", ("\n".join(lines) + "\n").encode())
 
     @property
     def stop_words(self) -> dict[str, tuple[str, ...]]:
