@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from curate.errors import CurateError
+from curate.io.addresses import is_remote, plain
 from curate.io.patterns import info_of
 from curate.io.reader import stamp_of
 from curate.io.storage import Remote, local_copy, open_system
@@ -95,7 +96,8 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     """
     asset = ASSETS.get(os.fspath(name))
     if asset is None:
-        return local_file(name) if "://" in os.fspath(name) else _explicit(Path(name))
+        address = plain(os.fspath(name))
+        return local_file(address) if is_remote(address) else _explicit(Path(address))
     cached = cache_dir() / asset.file_name
     for candidate in (cached, _packaged(asset)):
         if candidate is not None and candidate.is_file():
@@ -121,8 +123,8 @@ def local_file(name: str | os.PathLike[str]) -> Path:
         StorageError: it cannot be fetched.
 
     """
-    url = os.fspath(name)
-    if "://" not in url:
+    url = plain(os.fspath(name))
+    if not is_remote(url):
         if not Path(url).is_file():
             raise FileNotFoundError(f"no file at {url}")
         return Path(url)

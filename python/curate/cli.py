@@ -17,7 +17,7 @@ import click
 
 from curate.cli_languages import languages
 from curate.errors import CurateError
-from curate.io.storage import place
+from curate.io.storage import Remote, place
 from curate.progress import PatientConsole, watcher
 from curate.recipe import build_pipeline
 
@@ -234,9 +234,9 @@ def train(folder: str, steps: int, out: str | None) -> int:
         raise CurateError(
             f"`{folder}` holds no tokens", hint="give the output folder of a run that ends in tokens"
         )
-    if out is None and "://" in folder:
+    if out is None and isinstance(place(folder), Remote):
         raise CurateError("checkpoints are local files", hint="name a folder for them with --out")
-    checkpoints = Path(out) if out else Path(folder) / "model"
+    checkpoints = Path(out) if out else Path(str(place(folder))) / "model"
 
     def tell(record: dict[str, Any]) -> None:
         if record["step"] % 10 == 0 or record["step"] == steps:

@@ -117,7 +117,7 @@ class LanguageRules:
             FileNotFoundError: there is no such folder.
             CurateError: no such file is in it, or one is not what `save` writes.
         """
-        place = Path(folder) if folder is not None else files("curate") / "language_data"
+        place = Path(folder).expanduser() if folder is not None else files("curate") / "language_data"
         if not place.is_dir():
             raise FileNotFoundError(f"no folder `{place}`; `python -m curate languages derive` writes one")
         paths = [path for path in place.iterdir() if path.name.endswith(".toml")]
@@ -144,7 +144,7 @@ class LanguageRules:
             lines.append(f"stop_words = [{', '.join(map(_quoted, one.stop_words))}]")
             if one.limits:
                 lines += ["", "[limits]", *(f"{reason} = {limit:g}" for reason, limit in one.limits.items())]
-            write_bytes(Path(folder) / f"{label}.toml", ("\n".join(lines) + "\n").encode())
+            write_bytes(Path(folder).expanduser() / f"{label}.toml", ("\n".join(lines) + "\n").encode())
 
     @property
     def stop_words(self) -> dict[str, tuple[str, ...]]:

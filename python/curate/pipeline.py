@@ -41,8 +41,10 @@ def digest(value: Any) -> str:
 
 
 def digest_of_files(files: Sequence[InputFile]) -> str:
-    """Names input files, or splits of them, with their content."""
-    return digest([(f.path, f.size, f.stamp, f.start, f.stop) for f in files])
+    """Names input files, or splits of them, with their content, and with their names in ids that are made up."""
+    return digest(
+        [(f.path, f.size, f.stamp, f.start, f.stop, *([f.below] if f.below else [])) for f in files]
+    )
 
 
 @dataclass(frozen=True)

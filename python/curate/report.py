@@ -41,6 +41,7 @@ class Ledger:
         steps: the reader or the entry barrier first, then the stages, in order.
         outputs: path below the output folder -> rows, bytes, sha256 (token shards: tokens too).
         quarantined: damage found in the input file, by reason.
+        unparsed: rows that are not of the reader's format, by reason; damage if the file has no other rows.
         removed: documents taken down after the run.
         split: of a split of an input file: what `curate.run.splits` needs to see whether it fits those before it.
         seconds: wall time; it differs from run to run and is therefore kept nowhere else.
@@ -57,6 +58,7 @@ class Ledger:
     input_bytes: int = 0
     seconds: float = 0.0
     quarantined: dict[str, int] = field(default_factory=dict)
+    unparsed: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
 
@@ -114,6 +116,7 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
         `tokens` (dataset -> rows and tokens).
     """
     ordered = sorted(ledgers, key=lambda ledger: (ledger.phase, ledger.shard))
+    foreign = _foreign(ordered)
     last = max((ledger.phase for ledger in ordered), default=1)
     removed = sum(ledger.removed for ledger in ordered)
     rejected: dict[str, dict[str, int]] = {}
@@ -124,7 +127,8 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
             reasons = rejected.setdefault(name, {})
             for reason, rows in count.rejected.items():
                 reasons[reason] = reasons.get(reason, 0) + rows
-        for reason, rows in ledger.quarantined.items():
+        unparsed = ledger.unparsed if ledger.source in foreign else {}
+        for reason, rows in (ledger.quarantined | unparsed).items():
             damage = quarantined.setdefault(ledger.source, {})
             damage[reason] = damage.get(reason, 0) + rows
         for path, receipt in ledger.outputs.items():
@@ -140,6 +144,18 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, Any]:
         "quarantined": {source: dict(sorted(damage.items())) for source, damage in quarantined.items()},
         "tokens": dict(sorted(tokens.items())),
     }
+
+
+def _foreign(ledgers: Iterable[Ledger]) -> set[str]:
+    """The files that have rows, none of them of the reader's format."""
+    rows: dict[str, int] = {}
+    parsed: dict[str, int] = {}
+    for ledger in ledgers:
+        if ledger.phase == 1:
+            rows[ledger.source] = rows.get(ledger.source, 0) + ledger.rows_in
+            others = ledger.rows_in - sum(ledger.unparsed.values())
+            parsed[ledger.source] = parsed.get(ledger.source, 0) + others
+    return {source for source in rows if rows[source] and not parsed[source]}
 
 
 def step_times(path: Place) -> dict[str, float]:

@@ -152,7 +152,59 @@ def test_parquet_text_that_is_not_utf8(tmp_path):
 
 
 def test_the_examples_cover_every_reason():
-    jsonl = {reason for _, reason in LINES} - {None} | {"cut_short", "corrupt_member"}
+    jsonl = {reason for _, reason in LINES} - {None} | {"cut_short", "corrupt_member", "wrong_format"}
     assert jsonl == set(read_jsonl("x").reasons)
     parquet = {"missing_text", "invalid_unicode", "repeated_id", "corrupt_file", "corrupt_row_group"}
     assert parquet == set(read_parquet("x").reasons)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"PAR1\x15",
+        b"ARROW1\0\0",
+        "\ufeff{".encode("utf-16-le"),
+        "\ufeff{".encode("utf-16-be"),
+        b"BZh91AY&SY",
+        b"PK\3\4",
+    ],
+)
+@pytest.mark.parametrize("split_bytes", [64, 1 << 20])
+def test_a_file_of_another_format_is_one_row(tmp_path, head, split_bytes):
+    path, data = tmp_path / "a.jsonl", head + b'\n{"text": "no"}' * 20
+    for content in (data, gzip.compress(data)):
+        path.write_bytes(content)
+        reader = read_jsonl(str(path), split_bytes=split_bytes)
+        outcomes = [outcome for shard in reader.shards() for outcome in reader.read(shard)]
+        assert [outcome.reason.to_pylist() for outcome in outcomes] == [["wrong_format"]]
+    assert "wrong_format" in reader.damage
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n"])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path, ending):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"text": "one"}' + ending)
+    (found,) = rows(read_jsonl(str(path)))
+    assert (found["text"], found["offset"], found["reason"]) == ("one", 0, None)
+    (found,) = rows(read_jsonl(str(path), text=None))
+    assert found["text"].startswith("{")
+    path.write_bytes(b"\xef\xbb\xbf" + ending)
+    assert rows(read_jsonl(str(path))) == []
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
+@pytest.mark.parametrize("in_dictionary", [False, True])
+def test_parquet_text_may_be_bytes_or_in_a_dictionary(tmp_path, kind, in_dictionary):
+    path = tmp_path / "a.parquet"
+    texts = pa.array([b"good", None, b"\xff", b"good"], kind)
+    if in_dictionary and kind != pa.binary_view():
+        texts = texts.dictionary_encode()
+    pq.write_table(pa.table({"text": texts}), path)
+    found = rows(read_parquet(str(path), batch_rows=2))
+    assert [row["text"] for row in found] == ["good", None, None, "good"]
+    assert [row["reason"] for row in found] == [None, "missing_text", "invalid_unicode", None]
+    pq.write_table(pa.table({"text": pa.array(["one", "two"]).dictionary_encode()}), path)
+    assert [row["text"] for row in rows(read_parquet(str(path)))] == ["one", "two"]
+    pq.write_table(pa.table({"text": [1, 2]}), path)
+    with pytest.raises(CurateError, match="not text"):
+        rows(read_parquet(str(path)))

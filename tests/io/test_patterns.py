@@ -33,7 +33,7 @@ def test_a_pattern_names_what_fsspec_says(names: set[str], pattern: str) -> None
     files = [name for name in names if not any(other.startswith(f"{name}/") for other in names)]
     for name in files:
         system.pipe_file(f"{root}/{name}", b"")
-    found = [info["name"] for info in matching(system, root, pattern, pattern)]
+    found = [info["name"] for info in matching(system, root, pattern, pattern, hidden=True)]
     expected = system.glob(f"{root}/{pattern}", detail=True)
     assert found == sorted(name for name, info in expected.items() if info["type"] == "file")
     if system.exists(root):
@@ -80,6 +80,19 @@ def test_linked_folders_are_searched_and_loops_refused(tmp_path: Path) -> None:
         list_files(f"{tmp_path}/input/**/*.jsonl")
     with pytest.raises(CurateError, match="stands for whole folders"):
         list_files(f"{tmp_path}/a**b")
+
+
+def test_hidden_names_are_read_where_the_pattern_says_so(tmp_path: Path) -> None:
+    for name in ("a/1.jsonl", "a/.2.jsonl", ".ipynb_checkpoints/1.jsonl", "_temporary/1.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+
+    def named(pattern: str) -> set[str]:
+        return {file.path.removeprefix(f"{tmp_path}/") for file in list_files(f"{tmp_path}/{pattern}")}
+
+    assert named("**/*.jsonl") == named("*/*.jsonl") == {"a/1.jsonl", "_temporary/1.jsonl"}
+    assert named("a/.*") == {"a/.2.jsonl"}
+    assert named(".i*/*") == named(".ipynb_checkpoints/*") == {".ipynb_checkpoints/1.jsonl"}
 
 
 @pytest.fixture

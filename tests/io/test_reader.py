@@ -3,8 +3,11 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import CurateError
+from curate.io.addresses import plain
 from curate.io.files import read_jsonl
-from curate.io.reader import FirstOfEachId
+from curate.io.reader import FirstOfEachId, InputFile, named_apart
+from curate.io.storage import place
+from curate.pipeline import digest_of_files
 
 
 def test_files_are_sorted_and_each_is_there_once(tmp_path):
@@ -71,3 +74,58 @@ def test_the_first_of_equal_ids_is_kept_across_batches():
 
     assert reasons(["a", "b", "a"], [None, "bad", None]) == [None, "bad", "repeated_id"]
     assert reasons(["b", "a", None], [None, None, None]) == [None, "repeated_id", None]
+
+
+def names(*paths):
+    return [file.name for file in named_apart(InputFile(path, 1, "") for path in paths)]
+
+
+def test_files_of_one_name_are_named_by_as_many_folders_as_tell_them_apart():
+    assert names("/a/x", "/b/y") == ["x", "y"]
+    assert names("/c/a/x", "/c/b/x", "/c/a/y") == ["a/x", "b/x", "y"]
+    assert names("/a/1/x", "/b/1/x", "/b/2/x") == ["a/1/x", "b/1/x", "b/2/x"]
+    assert names("s3://b/x", "/b/x") == ["s3://b/x", "/b/x"]
+    assert names("/b/1/x", "/a/1/x")[::-1] == names("/a/1/x", "/b/1/x")
+
+
+def test_equal_rows_of_two_folders_have_ids_of_their_own(tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.jsonl").write_text('{"text": "one"}\n' * 2)
+
+    def shards(pattern):
+        reader = read_jsonl(f"{tmp_path}/{pattern}", split_bytes=20)
+        shards = reader.shards()
+        found = pa.concat_batches([outcome.batch for shard in shards for outcome in reader.read(shard)])
+        return shards, found["id"].to_pylist()
+
+    alone, few = shards("a/*")
+    both, all_ids = shards("*/*")
+    assert len(set(all_ids)) == len(all_ids) == 2 * len(few)
+    assert not set(few) & set(all_ids)
+    assert digest_of_files(alone[:1]) != digest_of_files(both[:1])  # so that a renamed shard is read again
+
+
+def test_a_file_is_one_however_it_is_spelled(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.jsonl").write_text("{}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    spellings = [
+        "a/x.jsonl",
+        "../{}/a/x.jsonl",
+        "{:/}//a/./x.jsonl",
+        "file://{:/}/a/../a/*",
+        "~/a/x.jsonl",
+        "/{:/}/a/x.jsonl",
+    ]
+    urls = [s.replace("{:/}", str(tmp_path)).replace("{}", tmp_path.name) for s in spellings]
+    for folder in (tmp_path, tmp_path / "a"):
+        monkeypatch.chdir(folder)
+        reader = read_jsonl([url for url in urls if folder == tmp_path or url[0] in "/~f"])
+        assert [file.path for file in reader.files()] == [f"{tmp_path}/a/x.jsonl"]
+    assert str(place("file:///tmp/b/../c/")) == "/tmp/c"
+    assert place("~/out") == tmp_path / "out"
+    assert str(place("out/")) == "out"
+    assert str(place("s3://bucket/a//b/")) == "s3://bucket/a//b"
+    monkeypatch.chdir(tmp_path)
+    assert plain(plain("./~/x")) == plain("./~/x") == f"{tmp_path}/~/x"

@@ -126,3 +126,75 @@ def test_what_is_taken_down_is_not_kept_between_phases(source: Path, tmp_path: P
     left = [row for batch in cu.read_documents(tmp_path / "out") for row in batch["id"].to_pylist()]
     assert ids[0] not in left
     assert len(left) >= len(ids) - 1
+
+
+def jsonl(source: Path, output: Path) -> cu.Pipeline:
+    return cu.Pipeline(cu.read_jsonl(f"{source}/**/*.jsonl"), [], cu.write_documents(str(output)))
+
+
+def write_texts(path: Path, *texts: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f'{{"text": "{text}"}}\n' for text in texts))
+
+
+def stored_ids(folder: Path) -> dict[str, str]:
+    return {row["text"]: row["id"] for batch in cu.read_documents(folder) for row in batch.to_pylist()}
+
+
+def test_a_file_that_makes_a_name_ambiguous_has_the_renamed_one_read_again(tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    write_texts(source / "a/x.jsonl", "one", "two")
+    cu.run(jsonl(source, output), Here())
+    before = stored_ids(output)
+    write_texts(source / "b/x.jsonl", "three", "four")
+    cu.run(jsonl(source, output), Here(), restart=True)
+    cu.run(jsonl(source, tmp_path / "fresh"), Here())
+    assert result(output) == result(tmp_path / "fresh")
+    after = stored_ids(output)
+    assert len(set(after.values())) == 4
+    assert after["one"] != before["one"]
+
+
+def test_what_was_taken_down_does_not_come_back_under_another_id(tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    write_texts(source / "a/x.jsonl", "one", "two")
+    cu.run(jsonl(source, output), Here())
+    remove(output, {stored_ids(output)["one"]})
+    write_texts(source / "b/x.jsonl", "three")
+    with pytest.raises(cu.OutputError, match=r"is named `a/x\.jsonl`"):
+        cu.run(jsonl(source, output), Here(), restart=True)
+    assert stored_ids(output).keys() == {"two"}
+    (source / "b/x.jsonl").rename(source / "b/y.jsonl")
+    cu.run(jsonl(source, output), Here(), restart=True)
+    assert stored_ids(output).keys() == {"two", "three"}
+
+
+def test_a_file_without_a_line_that_can_be_parsed_is_damaged(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    write_texts(source / "good.jsonl", "one")
+    (source / "good.jsonl").write_text('{"text": "one"}\nnot json\n')
+    (source / "list.jsonl").write_text('[{"text": "one"}, {"text": "two"}]\n\n[]\n')
+    for split_bytes in (10, 1 << 20):
+        read = cu.read_jsonl(f"{source}/*", split_bytes=split_bytes)
+        report = cu.run(cu.Pipeline(read, [], cu.write_documents(str(tmp_path / str(split_bytes)))), Here())
+        assert report.totals["quarantined"] == {f"{source}/list.jsonl": {"bad_json": 2}}
+        assert (report.exit_code, report.totals["records"], report.totals["kept"]) == (1, 4, 1)
+        assert verify(tmp_path / str(split_bytes)) == []
+
+
+def test_what_no_worker_sees_is_refused(tmp_path: Path) -> None:
+    write_texts(tmp_path / "in/x.jsonl", "one")
+    pipeline = cu.Pipeline(cu.read_jsonl(f"{tmp_path}/in/*"), [], cu.write_documents("memory://out"))
+    with pytest.raises(cu.PlanError, match="memory of this process"):
+        cu.run(pipeline, Here())
+
+
+def test_an_output_folder_may_be_spelled_with_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_texts(tmp_path / "in/x.jsonl", "one")
+    for spelling in ("~/out", "file://~/out", f"file://{tmp_path}/out"):
+        cu.run(cu.Pipeline(cu.read_jsonl("~/in/*"), [], cu.write_documents(spelling)), Here())
+        assert stored_ids(Path(spelling) if spelling == "~/out" else tmp_path / "out").keys() == {"one"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}

@@ -106,7 +106,7 @@ class ReadCommonCrawl(Reader):
         below = file.path.removeprefix(f"{self.base}/")
         if self.index is None:
             local = fetch_file(self._web, file.path, self._folder / below)
-            for outcome in self.warc.read(_local(local)):
+            for outcome in self.warc.read(dataclasses.replace(_local(local), below=file.below)):
                 yield _moved(outcome, pa.repeat(pa.scalar(file.path), outcome.batch.num_rows), None)
             return None
         number = int(Path(below).name.partition("-")[0])

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from curate import _native, schema
 from curate.errors import CurateError
-from curate.io.lines import lines
+from curate.io.lines import WRONG_FORMAT, WRONG_FORMAT_TEXT, lines
 from curate.io.reader import (
     BATCH_BYTES,
     BATCH_ROWS,
@@ -36,6 +36,9 @@ _BASE = pa.schema(
         pa.field(schema.OFFSET, pa.int64()),
     ]
 )
+#: Of a column of texts in Parquet, or of its dictionary. Many writers say of a text no more than that it is bytes.
+_STRINGS = (pa.string(), pa.large_string(), pa.string_view())
+_TEXT_TYPES = {*_STRINGS, pa.binary(), pa.large_binary(), pa.binary_view()}
 _MISSING_TEXT = {"missing_text": "the text is absent, null or not a string"}
 _INVALID_UNICODE = {"invalid_unicode": "bytes that are not UTF-8, or an unpaired surrogate"}
 _CORRUPT_MEMBER = {"corrupt_member": "compressed data that cannot be decoded; the rest of the file is lost"}
@@ -98,6 +101,7 @@ class ReadJsonl(Reader):
             **_INVALID_UNICODE,
             "bad_column": "an extra column holds a value of another type than declared",
             REPEATED_ID: REPEATED_ID_TEXT,
+            WRONG_FORMAT: WRONG_FORMAT_TEXT,
             **_CORRUPT_MEMBER,
             **_CUT_SHORT,
         }
@@ -105,7 +109,12 @@ class ReadJsonl(Reader):
     @property
     def damage(self) -> frozenset[str]:
         """Faults of the file."""
-        return frozenset({*_CORRUPT_MEMBER, *_CUT_SHORT})
+        return frozenset({WRONG_FORMAT, *_CORRUPT_MEMBER, *_CUT_SHORT})
+
+    @property
+    def unparsed(self) -> frozenset[str]:
+        """The lines that are no JSON lines."""
+        return frozenset({"bad_json", *_INVALID_UNICODE})
 
     def read(self, file: InputFile) -> Iterator[Outcome]:
         """One row per line that is not blank; `offset` counts decompressed bytes.
@@ -277,7 +286,7 @@ class ReadParquet(Reader):
                 f"{file.path} has no column `{missing[0]}`", hint=f"it has: {', '.join(found.names)}"
             )
         kind = found.field(names.text).type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        if (kind.value_type if pa.types.is_dictionary(kind) else kind) not in _TEXT_TYPES:
             raise CurateError(
                 f"column `{names.text}` of {file.path} is {kind}, not text", hint="pass text=..."
             )
@@ -361,10 +370,12 @@ def read_jsonl(
 ) -> ReadJsonl:
     """Reads JSON lines, plain or gzip or zstd (told by magic bytes).
 
+    A file that begins as another format, or of which no line can be parsed, counts as damaged.
+
     Args:
         urls: paths, fsspec URLs and patterns.
         text: key of the text; None = the whole line, JSON as it is, for `RenderChat`.
-        id: key of the identity; a row without one is named by a hash of file name and byte offset.
+        id: key of the identity; a row without one is named by a hash of file name and byte offset, see docs/runs.md.
         url: key of the URL.
         date: key of the date.
         columns: further keys to keep, with Arrow type names, e.g. `{"lang": "string", "score": "float32"}`.
@@ -398,8 +409,8 @@ def read_parquet(
 
     Args:
         urls: paths, fsspec URLs and patterns.
-        text: column of the text; must exist and be a string column.
-        id: column of the identity; without it a row is named by a hash of file name and row number.
+        text: column of the text; must exist and hold strings, or bytes that are UTF-8, perhaps in a dictionary.
+        id: column of the identity; without it a row is named by a hash of file name and row number, see docs/runs.md.
         url: column of the URL, may be absent.
         date: column of the date, may be absent.
         columns: further columns to keep, with Arrow type names.

@@ -30,7 +30,7 @@ def divided(path: str) -> tuple[str, str]:
     return "/".join(parts[:first]), "/".join(parts[first:])
 
 
-def matching(system: Any, folder: str, pattern: str, url: str) -> list[dict[str, Any]]:
+def matching(system: Any, folder: str, pattern: str, url: str, *, hidden: bool) -> list[dict[str, Any]]:
     """What the file system tells of each file below `folder` that matches, sorted by name.
 
     Args:
@@ -39,6 +39,7 @@ def matching(system: Any, folder: str, pattern: str, url: str) -> list[dict[str,
         pattern: parts with slashes between: `*`, `?` and `[abc]` stand for characters of one part, the part `**` for
             any number of folders. Links are followed.
         url: for messages.
+        hidden: marks stand for names with a leading dot too; else only a part that begins with a dot does.
 
     Raises:
         FileNotFoundError: a link leads to nothing.
@@ -56,17 +57,23 @@ def matching(system: Any, folder: str, pattern: str, url: str) -> list[dict[str,
             return ()
         return tuple(info for info in found if info["name"].rstrip("/") != path.rstrip("/"))
 
-    found = _search(system, entries, folder or system.root_marker, pattern.split("/"), url)
+    def shown(path: str, part: str) -> Iterator[Info]:
+        """What a part of the pattern may stand for."""
+        for info in entries(path):
+            if hidden or part.startswith(".") or not _name(info).startswith("."):
+                yield info
+
+    found = _search(system, shown, folder or system.root_marker, pattern.split("/"), url)
     return [dict(info) for _, info in sorted({info["name"]: info for info in found}.items())]
 
 
 def _search(
-    system: Any, entries: Callable[[str], tuple[Info, ...]], folder: str, parts: list[str], url: str
+    system: Any, entries: Callable[[str, str], Iterator[Info]], folder: str, parts: list[str], url: str
 ) -> Iterator[Info]:
     head, rest = parts[0], parts[1:]
     if head == "**":
         yield from _search(system, entries, folder, rest or ["*"], url)
-        for info in entries(folder):
+        for info in entries(folder, head):
             target = _target(system, info)
             if target is not None and target["type"] == "directory":
                 _refuse_loop(info)
@@ -80,8 +87,8 @@ def _search(
             yield file
         return
     fits = regex(translate(head)).match
-    for info in entries(folder):
-        if not fits(info["name"].rstrip("/").rsplit("/", 1)[-1]):
+    for info in entries(folder, head):
+        if not fits(_name(info)):
             continue
         target = _target(system, info)
         if rest and target is not None and target["type"] == "directory":
@@ -92,6 +99,10 @@ def _search(
             raise error
         elif not rest and target is not None and target["type"] == "file":
             yield target
+
+
+def _name(info: Info) -> str:
+    return str(info["name"]).rstrip("/").rsplit("/", 1)[-1]
 
 
 def info_of(system: Any, path: str, url: str) -> dict[str, Any] | None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, ClassVar
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
 from curate.errors import CurateError
+from curate.io.addresses import is_remote, plain
 from curate.io.patterns import divided, info_of, is_pattern, matching
 from curate.io.retries import retrying
 from curate.io.storage import Remote, open_system
@@ -54,6 +54,7 @@ class InputFile:
         stop: ... and before this one; None = to the end of the file.
         exact: something begins at `start`; else the reader searches for the first place from there on.
         rewound: see `Extent`; that of all splits before.
+        below: folders of the path that belong to the name; see `named_apart`.
     """
 
     path: str
@@ -63,6 +64,7 @@ class InputFile:
     stop: int | None = None
     exact: bool = True
     rewound: int = 0
+    below: int = 0
 
     @property
     def is_split(self) -> bool:
@@ -77,8 +79,11 @@ class InputFile:
 
     @property
     def name(self) -> str:
-        """The last part of the path; ids that are made up contain it, so that a moved file keeps them."""
-        return self.path.rstrip("/").rsplit("/", 1)[-1]
+        """The last part of the path, after as many folders as it takes to tell it from the other inputs.
+
+        Ids that are made up contain it, so that a moved file keeps them.
+        """
+        return "/".join(self.path.rstrip("/").split("/")[-1 - self.below :])
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,11 @@ class Reader(ABC):
         """The reasons that mean the file is damaged: its shard is quarantined."""
         return frozenset()
 
+    @property
+    def unparsed(self) -> frozenset[str]:
+        """The reasons that say of a row that it is not of this format; a file of no other rows is damaged too."""
+        return frozenset()
+
     @abstractmethod
     def read(self, file: InputFile) -> Iterator[Outcome]:
         """The rows of one file in its order; each record found is one row.
@@ -135,8 +145,8 @@ class Reader(ABC):
         return None
 
     def shards(self) -> tuple[InputFile, ...]:
-        """The files, those longer than `split_size` in splits of that many bytes."""
-        return tuple(split for file in self.files() for split in splits(file, self.split_size))
+        """The files, named apart, those longer than `split_size` in splits of that many bytes."""
+        return tuple(split for file in named_apart(self.files()) for split in splits(file, self.split_size))
 
     def files(self) -> tuple[InputFile, ...]:
         """The files that the URLs and patterns name, sorted by path, each once.
@@ -158,6 +168,29 @@ class Reader(ABC):
             if f.name != "urls"
         }
         return {"reader": type(self).__qualname__, "version": self.version, **fields}
+
+
+def named_apart(files: Iterable[InputFile]) -> tuple[InputFile, ...]:
+    """The files, those of one name with the folders above them that tell all of these apart in their names.
+
+    `a/x.jsonl` and `b/y.jsonl` keep the names `x.jsonl` and `y.jsonl`; `a/x.jsonl` and `b/x.jsonl` have the names
+    `a/x.jsonl` and `b/x.jsonl`. The same set of paths is given the same names, whatever their order.
+    """
+    files = tuple(dataclasses.replace(file, below=0) for file in files)
+    paths: dict[str, set[str]] = {}
+    for file in files:
+        paths.setdefault(file.name, set()).add(file.path)
+    below = {name: _folders_needed(alike) for name, alike in paths.items()}
+    return tuple(dataclasses.replace(file, below=below[file.name]) for file in files)
+
+
+def _folders_needed(paths: set[str]) -> int:
+    parts = [path.rstrip("/").split("/") for path in paths]
+    return next(
+        count
+        for count in range(max(map(len, parts)))
+        if len({tuple(part[-1 - count :]) for part in parts}) == len(parts)
+    )
 
 
 def splits(file: InputFile, size: int | None) -> list[InputFile]:
@@ -182,7 +215,9 @@ def _each(urls: Any) -> Iterable[Any]:
 
 
 def list_files(url: str) -> list[InputFile]:
-    """The files that one URL or pattern (`*`, `?`, `**`) names.
+    """The files that one URL or pattern (`*`, `?`, `**`) names; a leading dot has to be written (`.*`).
+
+    Their paths are plain and absolute, see `curate.io.addresses`.
 
     Raises:
         FileNotFoundError: there is none.
@@ -192,7 +227,7 @@ def list_files(url: str) -> list[InputFile]:
     system, path = open_system(url)
     info = info_of(system, path, url)  # a name may contain the marks of a pattern
     if info is None and is_pattern(path):
-        infos = matching(system, *divided(path), url)
+        infos = matching(system, *divided(path), url, hidden=False)
         if not infos:
             raise _missing(
                 f"no file matches {url}", "check the pattern; quote it so that the shell leaves it alone"
@@ -215,7 +250,7 @@ def _missing(message: str, hint: str) -> FileNotFoundError:
 
 
 def _full_path(system: Any, url: str, path: str) -> str:
-    return str(system.unstrip_protocol(path)) if urlsplit(url).scheme and "://" in url else str(path)
+    return str(system.unstrip_protocol(path)) if is_remote(plain(url)) else str(path)
 
 
 def stamp_of(info: Mapping[str, Any]) -> str:
@@ -238,7 +273,7 @@ def stamp_of(info: Mapping[str, Any]) -> str:
 
 def open_file(file: InputFile) -> IO[bytes]:
     """The file's bytes as stored, without any decompression."""
-    if "://" not in file.path:
+    if not is_remote(file.path):
         return Path(file.path).open("rb")
     if file.size is None:  # a server that does not tell: nothing can be asked for by range
         system, path = open_system(file.path)

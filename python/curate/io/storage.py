@@ -23,6 +23,7 @@ import fsspec
 import pyarrow as pa
 
 from curate.errors import StorageError
+from curate.io.addresses import absolute, is_remote, plain
 from curate.io.patterns import info_of, matching
 from curate.io.retries import TruncatedBodyError, lasting, retrying
 from curate.io.scratch import scratch_file
@@ -204,7 +205,7 @@ class Remote:
 
     def glob(self, pattern: str) -> list["Remote"]:
         """Files below that match, see `curate.io.patterns.matching`; sorted."""
-        found = matching(self._system(), self._path(), pattern, self.url)
+        found = matching(self._system(), self._path(), pattern, self.url, hidden=True)
         return sorted(self._at(info["name"]) for info in found)
 
     def rglob(self, pattern: str) -> list["Remote"]:
@@ -229,12 +230,11 @@ Place = Path | Remote
 
 
 def place(name: "str | Path | Remote") -> Place:
-    """A folder or file: a local path, or a URL that fsspec knows."""
+    """A folder or file: a local path in its plain spelling, or a URL that fsspec knows."""
     if isinstance(name, Remote):
         return name
-    if "://" not in str(name):
-        return Path(name)
-    return Remote(str(name).rstrip("/"))
+    address = plain(str(name))
+    return Remote(address.rstrip("/")) if is_remote(address) else Path(address)
 
 
 def open_system(url: str) -> tuple[Any, str]:
@@ -246,11 +246,12 @@ def open_system(url: str) -> tuple[Any, str]:
     Raises:
         StorageError: the protocol is unknown, or its package is not installed.
     """
-    protocol, options = url.partition("://")[0], {}
+    address = absolute(url)
+    protocol, options = address.partition("://")[0], {}
     if protocol in _S3:
         options = {"use_listings_cache": False, "config_kwargs": _client_config(protocol)}
     try:
-        system, path = fsspec.core.url_to_fs(url, **options)
+        system, path = fsspec.core.url_to_fs(address, **options)
     except (ImportError, ValueError) as error:
         hint = _EXTRAS.get(protocol, "install the fsspec package of that protocol")
         raise StorageError(f"cannot open {url}: {error}", hint=hint) from error
@@ -415,6 +416,6 @@ def remove_tree(folder: Place) -> None:
 
 def holds(folder: Place, file: str) -> bool:
     """Whether a path or URL lies below `folder`."""
-    if isinstance(folder, Remote) or "://" in file:
+    if isinstance(folder, Remote) or is_remote(file):
         return file.startswith(f"{folder}/")
     return folder.resolve() in Path(file).resolve().parents

@@ -8,6 +8,7 @@ from typing import Any
 
 from curate.assets import cache_dir as default_cache
 from curate.errors import OutputError
+from curate.io.addresses import is_remote, plain
 from curate.io.atomic import sha256_of
 from curate.io.storage import Place, Remote, local_copy
 from curate.io.tokens import FORMAT_VERSION
@@ -30,11 +31,12 @@ class SplitFiles:
     """
 
     def __init__(self, place: str | Path, cache_dir: str | Path | None = None) -> None:
-        self._remote = "://" in str(place)
+        address = plain(str(place))
+        self._remote = is_remote(address)
         if self._remote:
-            self._source: Place = Remote(str(place).rstrip("/"))
+            self._source: Place = Remote(address.rstrip("/"))
         else:
-            self._source = self.folder = Path(str(place))
+            self._source = self.folder = Path(address)
             if not self.folder.is_dir():
                 raise FileNotFoundError(f"no token dataset at {self.folder}")
         self.place = str(place)

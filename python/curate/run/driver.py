@@ -19,7 +19,7 @@ from curate.run.layout import Layout
 from curate.run.local import Execute, Local
 from curate.run.part_times import add_parts, note_part
 from curate.run.phase import read_verdicts
-from curate.run.remove import finish_removal, reopen_removal
+from curate.run.remove import finish_removal, refuse_renamed, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
 from curate.schema import MAX_SHARDS
 
@@ -169,6 +169,7 @@ def _job(pipeline: Pipeline) -> Job:
             f"the input is {len(job.files):,} files and splits of files, of which a run takes {MAX_SHARDS:,}",
             hint="make it several runs, or read longer splits (`split_bytes`)",
         )
+    _refuse_own_memory(job)
     _refuse_own_input(job)
     return job
 
@@ -185,6 +186,15 @@ def _discard_damaged(path: Place, rebuilt: set[Place], watcher: Watcher) -> None
     path.unlink(missing_ok=True)
     with _told(watcher, f"damaged, made again: {path}", 0, 0):
         pass
+
+
+def _refuse_own_memory(job: Job) -> None:
+    for address in (str(job.layout.root), *(file.path for file in job.files)):
+        if address.startswith("memory://"):
+            raise PlanError(
+                f"`{address}` is in the memory of this process, where no worker sees it",
+                hint="name a local path, or the address of a store that every worker reaches",
+            )
 
 
 def _refuse_own_input(job: Job) -> None:
@@ -228,6 +238,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
             + "\n".join(f"  {line}" for line in changed[:12]),
             hint="choose another output folder, or pass `--restart` to replace what no longer holds",
         )
+    refuse_renamed(layout, manifest["inputs"], job.files)
     _discard_stale(job)
     return None
 

@@ -145,9 +145,9 @@ def _read_input(
             yield batch, positions
         started = perf_counter()
     ledger.input_bytes = job.files[shard].length or 0
-    ledger.quarantined = {
-        reason: found for reason, found in sorted(count.rejected.items()) if reason in reader.damage
-    }
+    told = sorted(count.rejected.items())
+    ledger.quarantined = {reason: found for reason, found in told if reason in reader.damage}
+    ledger.unparsed = {reason: found for reason, found in told if reason in reader.unparsed}
 
 
 def _apply_verdicts(

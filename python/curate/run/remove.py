@@ -6,7 +6,8 @@ anew (`--restart`) takes them out again.
 """
 
 import json
-from collections.abc import Set
+import re
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.errors import OutputError
 from curate.io.atomic import write_json
+from curate.io.reader import InputFile, named_apart
 from curate.io.storage import Place, listing, local_copy, place, remove_tree
 from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger, totals
@@ -24,6 +27,8 @@ from curate.run.finish import finished_manifest, tokenizer_facts, write_dataset_
 from curate.run.layout import Layout
 from curate.schema import ID, INPUT_IDS, LOSS_MASK, TEXT
 from curate.summary import SummarizedTable
+
+_MADE_UP = re.compile("[0-9a-f]{32}")  # see `offset_ids`
 
 
 @dataclass
@@ -85,6 +90,30 @@ def reopen_removal(layout: Layout) -> None:
     journal = _journal(layout)
     if journal.exists():
         write_json(journal, {**json.loads(journal.read_bytes()), "done": False})
+
+
+def refuse_renamed(layout: Layout, earlier: Iterable[str], files: Iterable[InputFile]) -> None:
+    """Refuses inputs that give other made-up ids to what was read before, if such ids were taken down.
+
+    Args:
+        layout: of the run.
+        earlier: paths of the inputs that it had.
+        files: the inputs that it is to have.
+
+    Raises:
+        OutputError: an input has another name than before, so that its documents would come back.
+    """
+    journal = _journal(layout)
+    if not journal.exists() or not any(map(_MADE_UP.fullmatch, json.loads(journal.read_bytes())["ids"])):
+        return
+    names = {file.path: file.name for file in named_apart(InputFile(path, None, "") for path in earlier)}
+    for file in files:
+        if names.get(file.path, file.name) != file.name:
+            raise OutputError(
+                f"documents were taken down by ids that were made of the name `{names[file.path]}`; beside the "
+                f"inputs of now `{file.path}` is named `{file.name}`, and they would come back under other ids",
+                hint="give the new files other names, or choose another output folder and take them down there",
+            )
 
 
 def _journal(layout: Layout) -> Place:

@@ -166,6 +166,10 @@ class _Part(Reader):
     def damage(self) -> frozenset[str]:
         return self.whole.damage
 
+    @property
+    def unparsed(self) -> frozenset[str]:
+        return self.whole.unparsed
+
     def read(self, file: InputFile) -> Iterator[Outcome]:
         return self.whole.read(file)
 

@@ -66,9 +66,10 @@ def _open(evals: Any) -> Iterator[tuple[str, Any]]:
         system, path = open_system(url)
         info = info_of(system, path, url)
         if info is None:
-            infos = matching(system, *divided(path), url)
+            infos = matching(system, *divided(path), url, hidden=False)
         elif info["type"] == "directory":
-            infos = [found for found in matching(system, path, "**/*", url) if _format(found["name"])]
+            below = matching(system, path, "**/*", url, hidden=False)
+            infos = [found for found in below if _format(found["name"])]
         else:
             infos = [info]
         if not infos:

@@ -244,7 +244,7 @@ def registered_domain(url: str) -> str | None:
 
 
 def _list_files(folder: str) -> dict[str, list[Path]]:
-    root = Path(folder)
+    root = Path(folder).expanduser()
     return {
         kind: sorted(path for path in [root / name, *root.glob(f"*/{name}")] if path.is_file())
         for kind, name in _LIST_FILES.items()
