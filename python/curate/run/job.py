@@ -19,6 +19,9 @@ class Job:
     files: tuple[InputFile, ...]
     layout: Layout
 
+    def __post_init__(self) -> None:
+        _ = self.plan.code  # of the process that makes the job, for those that it is sent to
+
     def phase(self, number: int) -> Phase:
         """The phase of that number, from 1."""
         return self.plan.phases[number - 1]

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from curate.errors import CurateError
+from curate.errors import CurateError, PlanError
 from curate.io.atomic import set_writer
 from curate.recipe import load_recipe
 from curate.run.job import Job, Task
@@ -309,6 +309,10 @@ def _work(connection: Connection, start: Start, environment: dict[str, str]) -> 
         if start.recipe is not None:
             load_recipe(start.recipe)
         job: Job = pickle.loads(start.job)
+        job.plan.check_same_code()
+    except (AttributeError, ModuleNotFoundError) as error:
+        _wait_and_fail(connection, _not_found(error))
+        return
     except BaseException as error:
         _wait_and_fail(connection, error)
         return
@@ -325,6 +329,13 @@ def _work(connection: Connection, start: Start, environment: dict[str, str]) -> 
             _fail(connection, error)
             return
         connection.send(("done", 0, 0, 0))
+
+
+def _not_found(error: Exception) -> PlanError:
+    return PlanError(
+        f"a worker process cannot find what the plan names: {error}",
+        hint="define stages at the top level of a file: processes do not see what was typed at a prompt",
+    )
 
 
 def _attempt(connection: Connection, suspicion: Suspicion) -> Attempt:
