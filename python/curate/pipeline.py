@@ -97,6 +97,14 @@ class Pipeline:
         return Plan(self.read, tuple(self.stages), self.write)
 
 
+def check_step(step: object) -> None:
+    """Raises a `PlanError` for what is neither a stage nor a barrier."""
+    if not isinstance(step, Stage | Barrier):
+        made = isinstance(step, type) and issubclass(step, Stage | Barrier)
+        hint = f"write `{step.__name__}()`" if made else "decorate a function with `@cu.per_document(...)`"  # type: ignore[attr-defined]
+        raise PlanError(f"{step!r} is not a stage", hint=hint)
+
+
 class Columns:
     """The columns of rows on their way through steps.
 
@@ -162,10 +170,7 @@ class Plan:
                 hint="pass `write=cu.write_documents(folder)`, or `cu.write_tokens`",
             )
         for step in self.steps:
-            if not isinstance(step, Stage | Barrier):
-                raise PlanError(
-                    f"{step!r} is not a stage", hint="decorate a function with `@cu.per_document(...)`"
-                )
+            check_step(step)
         names = [self.read.name, *(step.name for step in self.steps)]
         for name in names:
             if names.count(name) > 1:

@@ -1,5 +1,9 @@
 """Filters made in every way that a user may think of."""
 
+from dataclasses import dataclass
+
+import pyarrow as pa
+
 import curate as cu
 from curate.stage import PerDocument
 
@@ -42,3 +46,35 @@ def _judge(text: str) -> str | None:
 
 
 under_another_name = cu.per_document("renamed", reasons={"long": "more than two words"})(_judge)
+
+
+@cu.per_document("breaks", reasons={})
+def breaks(text: str) -> str | None:
+    return "break" if "break" in text and 1 / 0 else None
+
+
+@dataclass(frozen=True)
+class Breaks(cu.Stage):
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"text"})
+
+    def __call__(self, batch: pa.RecordBatch) -> cu.Outcome:
+        for text in batch["text"].to_pylist():
+            breaks.function(text)
+        return cu.Outcome(batch)
+
+
+breaks_in_a_class = Breaks()
+
+
+@dataclass(frozen=True)
+class TakesOne(cu.Stage):
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({"text"})
+
+    def __call__(self, batch: pa.RecordBatch) -> cu.Outcome:
+        if batch.num_rows > 1:
+            raise ValueError("several")
+        return cu.Outcome(batch)
