@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -221,3 +222,48 @@ def test_recipes_of_one_process_keep_their_folders(tmp_path: Path) -> None:
         assert load_recipe(str(tmp_path / "uses_it.py")).N == 1
     finally:
         sys.path[:] = before
+
+
+def test_a_fault_names_file_and_document(source: Path) -> None:
+    source.write_text(
+        json.dumps({"id": "fine", "text": "a"}) + "\n" + json.dumps({"id": "bad", "text": "break"})
+    )
+    with pytest.raises(
+        cu.CurateError, match=f"stage `breaks` failed at document `bad` of `{source}`: Zero"
+    ) as failed:
+        cu.run(plan(source, factories.breaks), cu.Local(1))
+    assert "1 / 0" in str(failed.value.hint)
+
+
+def test_what_is_no_reader_and_no_output_is_refused(source: Path) -> None:
+    with pytest.raises(cu.PlanError, match="'out' is not an output"):
+        cu.Pipeline(cu.read_jsonl(str(source)), [], "out").plan()  # type: ignore[arg-type]
+    with pytest.raises(cu.PlanError, match="is not a reader"):
+        cu.Pipeline(str(source), [], cu.write_documents("out")).plan()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("signal", "told"),
+    [
+        ("signals.nwords", "has no field `nwords`"),
+        ("signals", "has no highest"),
+        ("text", "has no highest"),
+        ("text.n_words", "has no field `n_words`"),
+    ],
+)
+@pytest.mark.parametrize("dedup", [cu.ExactDedup, cu.NearDedup, cu.SubstringDedup, cu.SegmentDedup])
+def test_a_keeper_order_without_its_numbers_is_refused(
+    source: Path, dedup: Callable[..., cu.Barrier], signal: str, told: str
+) -> None:
+    with pytest.raises(cu.PlanError, match=told):
+        cu.Pipeline(
+            cu.read_jsonl(str(source)),
+            [cu.TextStats(), dedup(keep=cu.Highest(signal))],
+            cu.write_documents("out"),
+        ).plan()
+
+
+@pytest.mark.parametrize("limit", [None, "50", float("nan"), True])
+def test_a_limit_that_is_no_number_is_refused(limit: Any) -> None:
+    with pytest.raises(cu.PlanError, match="limit of rule `too_few_words`"):
+        cu.GOPHER_QUALITY.with_limits(too_few_words=limit)
