@@ -1,7 +1,7 @@
 """A pipeline is a plain list of stages; a plan is that list cut at barriers into phases.
 
-The plan checks columns before anything runs and chains a fingerprint per phase: parameters, sources of user
-functions, versions and inputs. A ledger is valid for its fingerprint only, so nothing stale is ever re-used.
+The plan checks columns before anything runs and chains a fingerprint per phase: parameters, code of the recipe's own
+with what it reads, versions and inputs. A ledger is valid for its fingerprint only, so nothing stale is ever re-used.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.code_identity import NOT_COVERED
 from curate.errors import PlanError
 from curate.io.output import Output
 from curate.io.reader import InputFile, Reader
@@ -98,6 +99,61 @@ class Pipeline:
         return Plan(self.read, tuple(self.stages), self.write)
 
 
+def check_step(step: object) -> None:
+    """Raises a `PlanError` for what is neither a stage nor a barrier."""
+    if not isinstance(step, Stage | Barrier):
+        made = isinstance(step, type) and issubclass(step, Stage | Barrier)
+        hint = f"write `{step.__name__}()`" if made else "decorate a function with `@cu.per_document(...)`"  # type: ignore[attr-defined]
+        raise PlanError(f"{step!r} is not a stage", hint=hint)
+
+
+class Columns:
+    """The columns of rows on their way through steps.
+
+    Attributes:
+        stale: columns that no longer describe the rows, and who edited these.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._fields = {f.name: f for f in schema}
+        self.stale: dict[str, str] = {}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns at this point."""
+        return pa.schema(self._fields.values())
+
+    def check(self, step: Step) -> None:
+        """Whether a step can run at this point.
+
+        Raises:
+            PlanError: a column that it reads is missing, stale, or not what it takes.
+        """
+        for name in sorted(step.reads):
+            if name not in self._fields:
+                raise PlanError(
+                    f"stage `{step.name}` needs the column `{name}`, which nothing before it provides",
+                    hint=f"columns at this point: {', '.join(self._fields)}",
+                )
+            if name in self.stale:
+                raise PlanError(
+                    f"stage `{step.name}` reads `{name}`, which `{self.stale[name]}` made stale",
+                    hint="compute it again between the two, e.g. with another `cu.TextStats(label=...)`",
+                )
+        step.check_columns(self.schema)
+
+    def change(self, step: Step) -> None:
+        """Goes on behind a step."""
+        for name in step.invalidates:
+            if name in self._fields:
+                self.stale[name] = step.name
+        for name in step.removes:
+            self._fields.pop(name, None)
+        for added in step.adds:
+            self._fields[added.name] = added
+            self.stale.pop(added.name, None)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A pipeline cut into phases. Constructing one checks it."""
@@ -108,11 +164,15 @@ class Plan:
     phases: tuple[Phase, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.read, Reader):
+            raise PlanError(f"{self.read!r} is not a reader", hint="pass e.g. `read=cu.read_jsonl(path)`")
+        if not isinstance(self.write, Output):
+            raise PlanError(
+                f"{self.write!r} is not an output",
+                hint="pass `write=cu.write_documents(folder)`, or `cu.write_tokens`",
+            )
         for step in self.steps:
-            if not isinstance(step, Stage | Barrier):
-                raise PlanError(
-                    f"{step!r} is not a stage", hint="decorate a function with `@cu.per_document(...)`"
-                )
+            check_step(step)
         names = [self.read.name, *(step.name for step in self.steps)]
         for name in names:
             if names.count(name) > 1:
@@ -133,12 +193,11 @@ class Plan:
             )
 
     def _cut(self) -> list[Phase]:
-        columns = {f.name: f for f in self.read.schema}
-        stale: dict[str, str] = {}
+        columns = Columns(self.read.schema)
         phases: list[Phase] = []
         entry: Barrier | None = None
         stages: list[Stage] = []
-        seen = dict(columns)
+        seen = {f.name: f for f in columns.schema}
 
         def close(exit_: Barrier | None) -> None:
             nonlocal seen
@@ -148,39 +207,22 @@ class Plan:
                     entry=entry,
                     stages=tuple(stages),
                     exit=exit_,
-                    schema=pa.schema(columns.values()),
+                    schema=columns.schema,
                     reject_schema=pa.schema(seen.values()),
-                    stale=frozenset(stale),
+                    stale=frozenset(columns.stale),
                 )
             )
-            seen = dict(columns)
+            seen = {f.name: f for f in columns.schema}
 
         for step in self.steps:
-            for name in sorted(step.reads):
-                if name not in columns:
-                    raise PlanError(
-                        f"stage `{step.name}` needs the column `{name}`, which nothing before it provides",
-                        hint=f"columns at this point: {', '.join(columns)}",
-                    )
-                if name in stale:
-                    raise PlanError(
-                        f"stage `{step.name}` reads `{name}`, which `{stale[name]}` made stale",
-                        hint="compute it again between the two, e.g. with another `cu.TextStats(label=...)`",
-                    )
+            columns.check(step)
             if isinstance(step, Barrier):
                 close(step)
                 entry, stages = step, []
             else:
                 stages.append(step)
-            for name in step.invalidates:
-                if name in columns:
-                    stale[name] = step.name
-            for name in step.removes:
-                columns.pop(name, None)
-            for added in step.adds:
-                columns[added.name] = added
-                seen[added.name] = added
-                stale.pop(added.name, None)
+            columns.change(step)
+            seen.update({added.name: added for added in step.adds})
         close(None)
         return phases
 
@@ -203,6 +245,41 @@ class Plan:
             final = (phase.number > self.documents_phase) - (phase.number < self.documents_phase)
             chain.append(digest([chain[-1], steps, exit_, final]))
         return tuple(chain[1:])
+
+    @cached_property
+    def code(self) -> Mapping[str, Any]:
+        """The code of the recipe's own, by the name of who uses it; it travels with the plan once it was asked for."""
+        return self._code_here()
+
+    def _code_here(self) -> dict[str, Any]:
+        return {step.name: code for step in (self.read, *self.steps) if (code := step.code())}
+
+    def check_same_code(self) -> None:
+        """Holds what a worker process imported against what the plan was made of.
+
+        Raises:
+            PlanError: it is another code, or reads other values.
+        """
+        here = self._code_here()
+        for name, code in self.code.items():
+            if digest(code) != digest(here.get(name)):
+                changed = differences(code, here.get(name, {}))
+                raise PlanError(
+                    f"the code of `{name}` is not the same in a worker process as where the run was started\n"
+                    + "\n".join(f"  {line}" for line in changed),
+                    hint="worker processes import its file anew: set what it reads there, once, or give it as a "
+                    "parameter with `.with_values(...)`",
+                )
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What the fingerprints cannot hold, one line each."""
+        return tuple(
+            f"`{step.name}` reads {what}, whose content the fingerprint cannot hold: "
+            "a change of it is noticed only if a parameter or a constant changes with it"
+            for step in (self.read, *self.steps)
+            for what in step.code().get(NOT_COVERED, ())
+        )
 
     def shard_fingerprint(self, phase: int, shard: int, file: InputFile, every: str, shards: int) -> str:
         """What a shard's ledger must carry to be valid.
@@ -252,6 +329,7 @@ class Plan:
                 rounds = ", ".join(r.name for r in phase.exit.rounds)
                 lines.append(f"  barrier {phase.exit.name} (rounds: {rounds})")
         lines.append(f"write    {self.write.describe()}")
+        lines += [f"note     {note}" for note in self.notes]
         return "\n".join(lines)
 
 

@@ -18,6 +18,8 @@ _HINT = "a recipe defines `def pipeline(input=..., output=..., ...) -> curate.Pi
 def load_recipe(path: str) -> types.ModuleType:
     """Imports the file under a name that depends on its path alone, so that workers find its functions.
 
+    Modules beside it can be imported, as from a script that is started.
+
     Raises:
         FileNotFoundError: no such file.
         CurateError: the file cannot be imported or defines no `pipeline`.
@@ -25,6 +27,8 @@ def load_recipe(path: str) -> types.ModuleType:
     file = Path(path).resolve()
     if not file.is_file():
         raise FileNotFoundError(f"no recipe file `{path}`")
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
     name = f"curate_recipe_{file.stem}"
     loaded = sys.modules.get(name)
     if loaded is not None and loaded.__file__ == str(file):

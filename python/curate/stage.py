@@ -7,16 +7,20 @@ Both are frozen dataclasses, so that equality, `repr`, fingerprints and pickling
 
 import dataclasses
 import hashlib
+import importlib
 import inspect
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.code_identity import code_of, is_own
 from curate.errors import PlanError
 from curate.schema import ROW, TEXT
 
@@ -83,12 +87,28 @@ class _Declared(ABC):
         return {}
 
     def identity(self) -> dict[str, Any]:
-        """What the fingerprint covers: class, version and every parameter, as JSON values.
+        """What the fingerprint covers: class, version, every parameter and code of a recipe's own, as JSON values.
 
         A stage that reads files (models, lists, evaluation sets) extends this with their digests.
         """
         fields = {f.name: jsonable(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        return {"stage": type(self).__qualname__, "version": self.version, **fields}
+        return {
+            "stage": type(self).__qualname__,
+            "version": self.version,
+            **fields,
+            **class_identity(type(self)),
+        }
+
+    def code(self) -> dict[str, Any]:
+        """The code of a recipe's own that decides here, as JSON values: every process must find the same.
+
+        Empty for what curate brings.
+        """
+        return code_of(type(self))
+
+    def check_columns(self, columns: pa.Schema) -> None:
+        """Raises a `PlanError` where the columns that arrive, all of `reads` among them, will not do."""
+        del columns
 
 
 class Stage(_Declared):
@@ -193,7 +213,7 @@ def jsonable(value: Any) -> Any:
         return value.identity()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": type(value).__qualname__, **fields}
+        return {"type": type(value).__qualname__, **fields, **class_identity(type(value))}
     if isinstance(value, Mapping):
         return {str(key): jsonable(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, set | frozenset):
@@ -201,11 +221,19 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if inspect.isfunction(value):
+        if is_own(value):
+            return {"function": value.__qualname__, **code_of(value)}
         return {"function": value.__qualname__, "source": hashlib.sha256(_source(value)).hexdigest()}
     raise PlanError(
         f"a parameter of type {type(value).__qualname__} cannot be fingerprinted",
         hint="pass numbers, strings, tuples, dataclasses, or a function defined in a file",
     )
+
+
+def class_identity(kind: type) -> dict[str, Any]:
+    """What an identity says of the code of a class; nothing unless it is a recipe's own."""
+    code = code_of(kind)
+    return {"class": code} if code else {}  # no parameter can have that name
 
 
 def _source(function: Callable[..., Any]) -> bytes:
@@ -221,8 +249,16 @@ class PerDocument(Stage):
     """A plain function over one text as a stage: the only sanctioned row-wise door. See `per_document`."""
 
     label: str
-    function: Callable[[str], str | None]
+    function: Callable[..., str | None]
     declared: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not inspect.isfunction(self.function):
+            raise PlanError(
+                f"stage `{self.label}` is made of a {type(self.function).__name__}, not of a function",
+                hint="decorate a plain function: `@cu.per_document(name, reasons={...})` above its `def`",
+            )
 
     @property
     def name(self) -> str:
@@ -239,9 +275,60 @@ class PerDocument(Stage):
         """The reasons given to the decorator."""
         return dict(self.declared)
 
+    def identity(self) -> dict[str, Any]:
+        """Label, reasons, the function's code and what that reads, and its values."""
+        values = {key: jsonable(value) for key, value in self.values}
+        found = super().identity()
+        return {
+            **{key: found[key] for key in found if key != "values"},
+            **({"values": values} if values else {}),
+        }
+
+    def code(self) -> dict[str, Any]:
+        """That of the function."""
+        return code_of(self.function)  # type: ignore[arg-type]
+
+    def with_values(self, **values: Any) -> "PerDocument":
+        """The stage with values for keyword parameters of its function: `min_words.with_values(n=5)`.
+
+        They are part of the fingerprint: numbers, strings, tuples, dataclasses.
+
+        Raises:
+            PlanError: the function has no such parameter, or a value cannot be fingerprinted.
+        """
+        known = _parameters(self.function)
+        if unknown := sorted(values.keys() - known.keys()):
+            raise PlanError(
+                f"the function of stage `{self.label}` has no parameter `{unknown[0]}`",
+                hint=f"it has {', '.join(known) or 'none'} beside the text",
+            )
+        for value in values.values():
+            jsonable(value)
+        return dataclasses.replace(self, values=tuple(sorted({**dict(self.values), **values}.items())))
+
+    def named(self, label: str) -> "PerDocument":
+        """The same under another label, e.g. to use one function twice, with different values."""
+        return dataclasses.replace(self, label=label)
+
+    def check_columns(self, columns: pa.Schema) -> None:
+        """Every parameter of the function must have a value."""
+        del columns
+        given = dict(self.values)
+        missing = [
+            key
+            for key, parameter in _parameters(self.function).items()
+            if parameter.default is parameter.empty and key not in given
+        ]
+        if missing:
+            raise PlanError(
+                f"the function of stage `{self.label}` has no value for `{missing[0]}`",
+                hint=f"give it a default, or use the stage `.with_values({missing[0]}=...)`",
+            )
+
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Asks the function about each text; null texts count as empty."""
-        given = [self.function(text or "") for text in batch[TEXT].to_pylist()]
+        values = dict(self.values)
+        given = [self.function(text or "", **values) for text in batch[TEXT].to_pylist()]
         unknown = {reason for reason in given if reason is not None} - {name for name, _ in self.declared}
         if unknown:
             raise PlanError(
@@ -252,27 +339,79 @@ class PerDocument(Stage):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The decorated name now holds this stage, so the function cannot be pickled by its own name.
-        return _find_stage, (self.function.__module__, self.function.__qualname__)
+        return _found_stage, (self.label, self.address(), self.declared, self.values)
+
+    def address(self) -> tuple[str, str]:
+        """The module and the name under which worker processes find the function.
+
+        Raises:
+            PlanError: they would find none, or another one.
+        """
+        module = sys.modules.get(self.function.__module__)
+        names = [self.function.__qualname__, *(vars(module) if module else ())]
+        found = next((name for name in names if _function_at(module, name) is self.function), None)
+        if found is None:
+            raise PlanError(
+                f"worker processes cannot find the function of stage `{self.label}`",
+                hint="define it at the top level of its file, and set what changes with `.with_values(n=...)`: "
+                "a function made inside another one stays in its process",
+            )
+        if (
+            self.function.__module__ == "__main__"
+            and not Path(getattr(module, "__file__", None) or "").is_file()
+        ):
+            raise PlanError(
+                f"worker processes cannot find the function of stage `{self.label}`, which is in no file",
+                hint="write it into a file beside this one and import it: "
+                "processes do not see what was typed at a prompt or into a notebook",
+            )
+        return self.function.__module__, found
 
 
-def _find_stage(module: str, name: str) -> Any:
-    import importlib
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """What can be given by name, beside the text."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    rest = list(inspect.signature(function).parameters.values())[1:]
+    return {parameter.name: parameter for parameter in rest if parameter.kind in kinds}
 
-    found: Any = importlib.import_module(module)
+
+def _function_at(module: Any, name: str) -> Any:
+    """The function of that name in a module, decorated or not; None if there is none."""
+    found = module
     for part in name.split("."):
-        found = getattr(found, part)
-    return found
+        found = getattr(found, part, None)
+    return found.function if isinstance(found, PerDocument) else found
 
 
-def per_document(
-    name: str, reasons: Mapping[str, str]
-) -> Callable[[Callable[[str], str | None]], PerDocument]:
+def _found_stage(
+    label: str,
+    address: tuple[str, str],
+    declared: tuple[tuple[str, str], ...],
+    values: tuple[tuple[str, Any], ...],
+) -> PerDocument:
+    module, name = address
+    function = _function_at(importlib.import_module(module), name)
+    if function is None:
+        raise PlanError(
+            f"a worker process finds no `{name}` in `{module}`", hint="define it at the top level of a file"
+        )
+    return PerDocument(label, function, declared, values)
+
+
+def per_document(name: str, reasons: Mapping[str, str]) -> Callable[[Callable[..., str | None]], PerDocument]:
     """Turns `text -> reason | None` into a stage.
 
+    The function lies at the top level of a file, since worker processes import it. What varies from run to run is a
+    keyword parameter: `short.with_values(n=5)`, and `.named("shorter")` where both are used. The fingerprint covers
+    its code, those values, and what it reads: constants, and functions and classes that no installed package brings.
+    Of an object such as a loaded model it knows only the type, and a run says so: a parameter can name its version.
+
     Example:
-        >>> @per_document("lorem", reasons={"lorem_ipsum": "placeholder text"})
-        ... def no_lorem(text: str) -> str | None:
-        ...     return "lorem_ipsum" if "lorem ipsum" in text.lower() else None
+        >>> @per_document("short", reasons={"short": "fewer than n words"})
+        ... def short(text: str, n: int = 50) -> str | None:
+        ...     return "short" if len(text.split()) < n else None
+        >>> short.with_values(n=5).identity()["values"]
+        {'n': 5}
     """
     return lambda function: PerDocument(name, function, tuple(reasons.items()))
 
@@ -291,6 +430,7 @@ __all__ = [
     "Round",
     "Stage",
     "align",
+    "class_identity",
     "jsonable",
     "kept_mask",
     "per_document",

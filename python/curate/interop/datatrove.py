@@ -4,6 +4,7 @@ datatrove wants other versions of some packages than curate does, so it is impor
 """
 
 import importlib.metadata
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.code_identity import code_of, is_own
 from curate.errors import CurateError, PlanError
 from curate.schema import ID, TEXT, URL
-from curate.stage import Outcome, Stage, set_column
+from curate.stage import Outcome, Stage, class_identity, jsonable, set_column
 
 _DROPPED = "dropped"
 _DOCUMENTS_PER_BATCH = 256
@@ -68,20 +70,26 @@ class DatatroveStage(Stage):
         return {**said, _DROPPED: "datatrove's step gave no reason"}
 
     def identity(self) -> dict[str, Any]:
-        """The step's class, its plain parameters and datatrove's version."""
+        """The step's class, its plain parameters, a recipe's own code in it and datatrove's version."""
         plain = {
             key: value
             for key, value in sorted(vars(self.step).items())
             if isinstance(value, str | int | float | bool | None)
+            or (inspect.isfunction(value) and is_own(value))
         }
         return {
             "stage": type(self).__qualname__,
             "version": self.version,
             "step": type(self.step).__qualname__,
-            "parameters": plain,
+            "parameters": jsonable(plain),
             "declared": list(self.declared),
             "datatrove": importlib.metadata.version("datatrove"),
+            **class_identity(type(self.step)),
         }
+
+    def code(self) -> dict[str, Any]:
+        """That of a step of the recipe's own."""
+        return code_of(type(self.step))
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Runs the step over each row."""

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import _native
+from curate.code_identity import code_of
 from curate.errors import CurateError
 from curate.io.addresses import is_remote, plain
 from curate.io.patterns import divided, info_of, is_pattern, matching
 from curate.io.retries import retrying
 from curate.io.storage import Remote, open_system
 from curate.schema import ID
-from curate.stage import Outcome, jsonable
+from curate.stage import Outcome, class_identity, jsonable
 
 #: payload or text bytes after which a batch is complete, unless a reader is told otherwise
 BATCH_BYTES = 32 << 20
@@ -161,13 +162,22 @@ class Reader(ABC):
         return tuple(found[path] for path in sorted(found))
 
     def identity(self) -> dict[str, Any]:
-        """What the fingerprint covers: every parameter but the files, whose stamps are recorded apart."""
+        """What the fingerprint covers: a recipe's own code and all parameters; the files, with stamps, stand apart."""
         fields = {
             f.name: jsonable(getattr(self, f.name))
             for f in dataclasses.fields(self)  # type: ignore[arg-type]
             if f.name != "urls"
         }
-        return {"reader": type(self).__qualname__, "version": self.version, **fields}
+        return {
+            "reader": type(self).__qualname__,
+            "version": self.version,
+            **fields,
+            **class_identity(type(self)),
+        }
+
+    def code(self) -> dict[str, Any]:
+        """The code of a recipe's own that reads here, as JSON values: every process must find the same."""
+        return code_of(type(self))
 
 
 def named_apart(files: Iterable[InputFile]) -> tuple[InputFile, ...]:

@@ -1,17 +1,20 @@
 """Running stages over one batch: the only place where rows are dropped."""
 
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.errors import CurateError
+from curate.errors import CurateError, PlanError
+from curate.pipeline import Columns, check_step
 from curate.report import StepCount
-from curate.schema import FAILED, REASON, REJECTS, STAGE
-from curate.stage import Outcome, Stage, kept_mask, set_column
+from curate.schema import FAILED, ID, REASON, REJECTS, STAGE
+from curate.stage import Barrier, Outcome, Stage, kept_mask, set_column
 
 #: The reason of a row that kills the worker, whatever the stage: a crash in foreign code, or more memory than there is.
 KILLED_WORKER = "killed_worker"
@@ -93,6 +96,7 @@ def run_stages(
     *,
     given_up: Callable[[str], Sequence[int]] = lambda stage: (),
     on_stage: Callable[[str], None] | None = None,
+    source: str | None = None,
 ) -> tuple[pa.RecordBatch, list[Reject]]:
     """Runs `stages` over one batch: what is left, and the rejected rows of each stage with their positions.
 
@@ -103,6 +107,10 @@ def run_stages(
         counts: one per stage, added to.
         given_up: positions of rows that killed their workers in a stage: it does not see them again.
         on_stage: called with the name of a stage before it starts.
+        source: the file that the rows are from, for errors.
+
+    Raises:
+        CurateError: a stage broke its contract, or failed.
     """
     rejects: list[Reject] = []
     for stage, count in zip(stages, counts, strict=True):
@@ -118,13 +126,36 @@ def run_stages(
         if on_stage is not None:
             on_stage(stage.name)
         started = perf_counter()
-        outcome = stage(batch)
+        try:
+            outcome = stage(batch)
+        except (CurateError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise _failure(stage, batch, error, source) from error
         check_outcome(stage, batch, outcome)
         batch, positions, rejected = divide(stage.name, outcome, positions, count)
         count.seconds += perf_counter() - started
         if rejected is not None:
             rejects.append(rejected)
     return batch, rejects
+
+
+def _failure(stage: Stage, batch: pa.RecordBatch, error: Exception, source: str | None) -> CurateError:
+    """What says at which document a stage failed: the first that fails alone, too."""
+    places = [f" of `{source}`"] if source else []
+    for row in range(batch.num_rows):
+        try:
+            stage(batch.slice(row, 1))
+        except Exception as alone:
+            error = alone
+            known = ID in batch.schema.names
+            places.insert(0, f" at document `{batch[ID][row]}`" if known else f" at row {row} of a batch")
+            break
+    trace = "".join(traceback.format_exception(error))
+    return CurateError(
+        f"stage `{stage.name}` failed{''.join(places)}: {error!r}",
+        hint=f"this is a bug in the stage:\n{trace}",
+    )
 
 
 def _killed(batch: pa.RecordBatch, positions: Positions, doomed: Sequence[int]) -> Outcome:
@@ -151,19 +182,65 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch(columns, schema=schema)
 
 
-def apply(stages: Sequence[Stage], batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Table]:
-    """Runs stages over a batch without files: the library's short way.
+def apply(stages: Sequence[Stage], rows: Any) -> tuple[pa.RecordBatch | pa.Table, pa.Table]:
+    """Runs stages over rows without files: the library's short way.
+
+    Args:
+        stages: in order; a barrier needs a run.
+        rows: a record batch, a table, or a data frame that speaks Arrow, such as those of pandas and Polars.
 
     Returns:
-        The kept rows, and a table of the rejected ones with `stage`, `reason`, `failed` and every column that
-        they had when they were rejected.
+        The kept rows, a record batch of a record batch and else a table; and a table of the rejected ones with
+        `stage`, `reason`, `failed` and every column that they had when they were rejected.
 
     Raises:
-        CurateError: a stage broke its contract.
+        PlanError: a column that a stage reads is missing or stale, or one of `stages` is no stage.
+        CurateError: a stage broke its contract, or failed.
     """
-    kept, rejects = run_stages(stages, batch, np.arange(batch.num_rows), [StepCount() for _ in stages])
-    if not rejects:
-        fields = [*batch.schema, *(REJECTS.field(name) for name in (STAGE, REASON, FAILED))]
-        return kept, pa.schema(fields).empty_table()
-    tables = [pa.Table.from_batches([rows]) for _, rows in rejects]
-    return kept, pa.concat_tables(tables, promote_options="default")
+    batches = _batches(rows)
+    _check(stages, batches[0].schema)
+    counts = [StepCount() for _ in stages]
+    found = [run_stages(stages, batch, np.arange(batch.num_rows), counts) for batch in batches]
+    tables = [pa.Table.from_batches([part]) for _, rejects in found for _, part in rejects]
+    fields = [*batches[0].schema, *(REJECTS.field(name) for name in (STAGE, REASON, FAILED))]
+    rejected = (
+        pa.concat_tables(tables, promote_options="default") if tables else pa.schema(fields).empty_table()
+    )
+    if isinstance(rows, pa.RecordBatch):
+        return found[0][0], rejected
+    kept = [pa.Table.from_batches([batch]) for batch, _ in found]
+    return pa.concat_tables(kept, promote_options="default"), rejected
+
+
+def _batches(rows: Any) -> list[pa.RecordBatch]:
+    if isinstance(rows, pa.RecordBatch):
+        return [rows]
+    if not isinstance(rows, pa.Table):
+        if not hasattr(rows, "__arrow_c_stream__"):
+            raise CurateError(
+                f"rows of type {type(rows).__qualname__} cannot be read",
+                hint="pass a pyarrow record batch or table, or a data frame of pandas or Polars",
+            )
+        rows = pa.table(rows)
+    table = _without_views(rows)
+    empty = pa.RecordBatch.from_pylist([], table.schema)
+    return table.combine_chunks().to_batches() or [empty]
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Polars gives views of strings, which stages do not take."""
+    fields = [f.with_type(pa.large_string()) if pa.types.is_string_view(f.type) else f for f in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _check(stages: Sequence[Stage], schema: pa.Schema) -> None:
+    columns = Columns(schema)
+    for stage in stages:
+        check_step(stage)
+        if isinstance(stage, Barrier):
+            raise PlanError(
+                f"`{stage.name}` is a barrier: it must see every file before it decides",
+                hint="put it into a `cu.Pipeline`, and `cu.run` that",
+            )
+        columns.check(stage)
+        columns.change(stage)

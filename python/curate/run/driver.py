@@ -1,5 +1,6 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter, time
@@ -22,6 +23,9 @@ from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, refuse_renamed, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
 from curate.schema import MAX_SHARDS
+from curate.stage import PerDocument
+
+_log = logging.getLogger("curate")
 
 #: The name of the step that makes the output folder and its manifest.
 OPEN = "open"
@@ -88,6 +92,8 @@ def run(
     job = _job(pipeline)
     if (report := _finished(job, restart=restart)) is not None:
         return report
+    for note in job.plan.notes:
+        _log.warning("%s", note)
     _open_output(job)
     rebuilt: set[Place] = set()
     while True:
@@ -161,6 +167,9 @@ def step_names(pipeline: Pipeline) -> list[str]:
 
 def _job(pipeline: Pipeline) -> Job:
     plan = pipeline.plan()
+    for step in plan.steps:
+        if isinstance(step, PerDocument):
+            step.address()  # before anything is written
     job = Job(plan, plan.read.shards(), Layout(place(plan.write.folder)))
     if not job.files:
         raise PlanError(f"`{plan.read.name}` names no input file", hint="give at least one path or pattern")

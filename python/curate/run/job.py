@@ -19,6 +19,13 @@ class Job:
     files: tuple[InputFile, ...]
     layout: Layout
 
+    def __post_init__(self) -> None:
+        _ = self.plan.code  # of the process that makes the job, for those that it is sent to
+
+    def source(self, task: "Task") -> str | None:
+        """The input file of a task; None where it is of all."""
+        return None if task.kind is Kind.REDUCE else self.files[task.number].path
+
     def phase(self, number: int) -> Phase:
         """The phase of that number, from 1."""
         return self.plan.phases[number - 1]

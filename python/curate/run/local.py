@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from curate.errors import CurateError
+from curate.errors import CurateError, PlanError
 from curate.io.atomic import set_writer
 from curate.recipe import load_recipe
 from curate.run.job import Job, Task
@@ -232,12 +232,13 @@ class _Pool:
             worker.place, worker.since = content[0], time.monotonic()
             return 0
         if kind == "failed":
-            error, trace = content
+            error, trace, source = content
             # A broken pipe would be taken for the end of the reader of our own output.
             ours = not isinstance(error, BrokenPipeError)
             if ours and isinstance(error, CurateError | OSError | KeyboardInterrupt):
                 raise error
-            raise CurateError(f"{task} failed: {error!r}", hint=f"this is a bug in a stage:\n{trace}")
+            place = f"{task} (`{source}`)" if source else str(task)
+            raise CurateError(f"{place} failed: {error!r}", hint=f"this is a bug in a stage:\n{trace}")
         rows, size, kept = content
         done = kind == "done"
         if done:
@@ -309,6 +310,10 @@ def _work(connection: Connection, start: Start, environment: dict[str, str]) -> 
         if start.recipe is not None:
             load_recipe(start.recipe)
         job: Job = pickle.loads(start.job)
+        job.plan.check_same_code()
+    except (AttributeError, ModuleNotFoundError) as error:
+        _wait_and_fail(connection, _not_found(error))
+        return
     except BaseException as error:
         _wait_and_fail(connection, error)
         return
@@ -322,9 +327,16 @@ def _work(connection: Connection, start: Start, environment: dict[str, str]) -> 
         try:
             run_task(job, task, _attempt(connection, suspicion))
         except BaseException as error:
-            _fail(connection, error)
+            _fail(connection, error, job.source(task))
             return
         connection.send(("done", 0, 0, 0))
+
+
+def _not_found(error: Exception) -> PlanError:
+    return PlanError(
+        f"a worker process cannot find what the plan names: {error}",
+        hint="define stages at the top level of a file: processes do not see what was typed at a prompt",
+    )
 
 
 def _attempt(connection: Connection, suspicion: Suspicion) -> Attempt:
@@ -343,13 +355,13 @@ def _wait_and_fail(connection: Connection, error: BaseException) -> None:
     _fail(connection, error)
 
 
-def _fail(connection: Connection, error: BaseException) -> None:
+def _fail(connection: Connection, error: BaseException, source: str | None = None) -> None:
     trace = "".join(traceback.format_exception(error))
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # an exception that cannot travel is told by its text
         error = RuntimeError(repr(error))
-    connection.send(("failed", error, trace))
+    connection.send(("failed", error, trace, source))
 
 
 def _die_with_parent() -> None:

@@ -115,7 +115,13 @@ def _kept(
         attempt.on_place(Place(first))
         on_stage = attempt.at_stage(first) if alone else None
         remaining, rejected = run_stages(
-            phase.stages, batch, positions, counts, given_up=given_up, on_stage=on_stage
+            phase.stages,
+            batch,
+            positions,
+            counts,
+            given_up=given_up,
+            on_stage=on_stage,
+            source=job.files[shard].path,
         )
         attempt.on_place(None)
         for part in rejected:

@@ -182,6 +182,9 @@ class _Part(Reader):
     def identity(self) -> dict[str, Any]:
         return self.whole.identity()
 
+    def code(self) -> dict[str, Any]:
+        return self.whole.code()
+
 
 class _Here:
     """An executor that does every task in this process and writes down what it cost."""

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from curate import _native
 from curate.schema import ID, SIGNALS, TEXT, as_large_strings
 from curate.stage import Barrier, Outcome, set_column
-from curate.stages.survivors import Keep, KeepBy, columns_of
+from curate.stages.survivors import Keep, KeepBy, check_keeper_columns, columns_of
 
 #: Byte ranges of a text in UTF-8, apart and in order.
 SPANS = pa.large_list(pa.struct([pa.field("start", pa.int64()), pa.field("end", pa.int64())]))
@@ -27,6 +27,10 @@ class CutBarrier(Barrier):
     def reads(self) -> frozenset[str]:
         """The id, the text, and what the keeper order looks at."""
         return frozenset({ID, TEXT}) | columns_of(self.keep)
+
+    def check_columns(self, columns: pa.Schema) -> None:
+        """The keeper order must find its numbers."""
+        check_keeper_columns(self.keep, columns)
 
     @property
     def adds(self) -> pa.Schema:

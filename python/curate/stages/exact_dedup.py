@@ -20,6 +20,7 @@ from curate.stages.survivors import (
     KeepBy,
     addresses,
     check_keep,
+    check_keeper_columns,
     columns_of,
     decide,
     precedence,
@@ -67,6 +68,10 @@ class ExactDedup(Barrier):
     def reads(self) -> frozenset[str]:
         """The id, the column, and what the keeper order looks at."""
         return frozenset({ID, self.column}) | columns_of(self.keep)
+
+    def check_columns(self, columns: pa.Schema) -> None:
+        """The keeper order must find its numbers."""
+        check_keeper_columns(self.keep, columns)
 
     @property
     def adds(self) -> pa.Schema:

@@ -36,6 +36,7 @@ from curate.stages.survivors import (
     KeepBy,
     addresses,
     check_keep,
+    check_keeper_columns,
     columns_of,
     decide,
     int64_values,
@@ -142,6 +143,10 @@ class NearDedup(Barrier):
     def reads(self) -> frozenset[str]:
         """The id, the text, what the keeper order looks at, and the column of the scope."""
         return frozenset({ID, TEXT}) | columns_of(self.keep) | ({self.within} if self.within else set())
+
+    def check_columns(self, columns: pa.Schema) -> None:
+        """The keeper order must find its numbers."""
+        check_keeper_columns(self.keep, columns)
 
     @property
     def adds(self) -> pa.Schema:

@@ -4,6 +4,7 @@ The order of a table is the order in which its rules give the reason, as in data
 The pipeline of FineWeb (Penedo et al. 2024, arXiv 2406.17557) runs all four.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -39,6 +40,12 @@ class Rule:
             raise PlanError(
                 f"rule `{self.reason}` compares with `{self.keep_if}`",
                 hint=f"use one of {', '.join(COMPARISONS)}",
+            )
+        is_number = isinstance(self.limit, int | float) and not isinstance(self.limit, bool)
+        if not is_number or math.isnan(self.limit):
+            raise PlanError(
+                f"the limit of rule `{self.reason}` is {self.limit!r}",
+                hint="give a number; `.without(reason)` takes a rule out",
             )
 
     def __str__(self) -> str:
@@ -80,7 +87,7 @@ class RuleTable:
         """The table with other limits, by reason: `GOPHER_QUALITY.with_limits(too_few_words=40)`.
 
         Raises:
-            PlanError: a reason that the table does not have.
+            PlanError: a reason that the table does not have, or a limit that is no number.
         """
         self._known(limits)
         changed = (

@@ -1,5 +1,6 @@
 """What exact and near deduplication share: which document stays, and how verdicts say so."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -119,6 +120,30 @@ def check_keep(keep: Keep | KeepBy) -> None:
     """Raises a `PlanError` for a keeper order that does not exist."""
     if not isinstance(keep, KeepBy) and keep not in KEEPS:
         raise PlanError(f"unknown keeper order `{keep}`", hint=f"one of {', '.join(KEEPS)}")
+
+
+def check_keeper_columns(keep: Keep | KeepBy, columns: pa.Schema) -> None:
+    """Raises a `PlanError` where the signal of a keeper order is not there, or is no number."""
+    if not isinstance(keep, Highest):
+        return
+    name, _, inner = keep.signal.partition(".")
+    found = columns.field(name)
+    if inner:
+        fields = {f.name: f for f in found.type} if pa.types.is_struct(found.type) else {}
+        if inner not in fields:
+            near = difflib.get_close_matches(inner, fields) or fields
+            raise PlanError(
+                f"`{name}` has no field `{inner}` to keep the highest of",
+                hint=f"perhaps {', '.join(near)}" if fields else f"`{name}` is a {found.type}",
+            )
+        found = fields[inner]
+    kind = found.type
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+    if not any(is_one(kind) for is_one in numbers):
+        raise PlanError(
+            f"`{keep.signal}` is a {kind}, which has no highest",
+            hint="name a column of numbers, or a field of `signals`",
+        )
 
 
 def columns_of(keep: Keep | KeepBy) -> frozenset[str]:
