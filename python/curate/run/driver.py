@@ -1,24 +1,22 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter, time
 from typing import Any, Protocol
 
-import pyarrow as pa
-
 from curate.errors import CurateError, OutputError, PlanError
-from curate.io.atomic import remove_leftovers, temporary_name, write_bytes, write_json
+from curate.io.atomic import remove_leftovers, temporary_name, write_json
 from curate.io.spill import DamagedSpillError
 from curate.io.storage import Place, holds, listing, place, remove_tree, size_of
 from curate.pipeline import Pipeline, differences
 from curate.report import Ledger, Report, add_step_time
-from curate.run.finish import read_manifest, write_results
+from curate.report_page import REPORT_HTML, REPORT_JSON
+from curate.run.finish import read_manifest, write_artifacts, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Execute, Local
 from curate.run.part_times import add_parts, note_part
-from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
 from curate.schema import MAX_SHARDS
@@ -217,7 +215,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
     if manifest["fingerprint"] == _fingerprint(job):
         if manifest["complete"]:
             finish_removal(layout)
-        if not (manifest["complete"] and _all_done(job)):
+        if not (manifest["complete"] and _all_done(job) and _has_artifacts(layout, manifest)):
             return None
         _close_work(job)  # a kill may have come between the manifest and this
         return Report.of(str(layout.root), _ledgers(job))
@@ -228,7 +226,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
             + "\n".join(f"  {line}" for line in changed[:12]),
             hint="choose another output folder, or pass `--restart` to replace what no longer holds",
         )
-    _discard_stale(job)
+    _discard_stale(job, manifest.get("artifacts", {}))
     return None
 
 
@@ -253,6 +251,7 @@ def _open_output(job: Job) -> None:
     except OSError as error:
         raise OutputError(f"cannot write to `{layout.root}`: {error.strerror}") from error
     reopen_removal(layout)
+    earlier = read_manifest(layout) or {}
     description = _description(job)
     write_json(
         layout.manifest,
@@ -263,12 +262,17 @@ def _open_output(job: Job) -> None:
             "inputs": description.pop("inputs"),
             "plan": description,
             "reasons": job.plan.reasons(),
+            # A run that was stopped at its very end has written some of them.
+            "artifacts": earlier.get("artifacts", {}),
         },
     )
 
 
-def _discard_stale(job: Job) -> None:
-    """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result."""
+def _discard_stale(job: Job, artifacts: Iterable[str]) -> None:
+    """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result.
+
+    `artifacts` are what the manifest of the earlier plan names beside the tables.
+    """
     layout = job.layout
     keep: set[Place] = set()
     for path in listing(layout.ledgers, "*.json"):
@@ -287,6 +291,8 @@ def _discard_stale(job: Job) -> None:
         for path in listing(layout.root / folder, "**/*"):
             if path.is_file() and path not in keep:
                 path.unlink()
+    for name in (REPORT_HTML, *artifacts):
+        (layout.root / name).unlink(missing_ok=True)
     remove_tree(layout.root / "tokenizer")
 
 
@@ -330,6 +336,12 @@ def _all_done(job: Job) -> bool:
     )
 
 
+def _has_artifacts(layout: Layout, manifest: dict[str, Any]) -> bool:
+    named = {**manifest.get("artifacts", {})}
+    named.pop(REPORT_JSON, None)  # made from counts at any time, by `python -m curate report`
+    return all(size_of(layout.root / name) == receipt["bytes"] for name, receipt in named.items())
+
+
 def _is_whole(job: Job, name: str, ledger: Ledger) -> bool:
     path = job.layout.root / name
     if job.layout.work in path.parents:
@@ -352,11 +364,7 @@ def _ledgers(job: Job) -> list[Ledger]:
 def _finish(job: Job) -> Report:
     """Artifacts, token indexes, the report and the manifest; what kills left and the work folder go."""
     layout = job.layout
-    for phase in job.plan.phases:
-        for step in phase.steps:
-            verdicts = read_verdicts(job, phase.number - 1, 0) if step is phase.entry else pa.table({})
-            for name, data in step.artifacts(verdicts).items():
-                write_bytes(layout.root / name, data)
+    write_artifacts(job)
     remove_leftovers(layout.root)
     add_parts(layout, steps(job))
     ledgers = _ledgers(job)

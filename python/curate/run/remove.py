@@ -18,9 +18,8 @@ import pyarrow.parquet as pq
 from curate.io.atomic import write_json
 from curate.io.storage import Place, listing, local_copy, place, remove_tree
 from curate.io.tokens import finish_split, write_token_shard
-from curate.report import Ledger, totals
-from curate.report_page import write_report
-from curate.run.finish import finished_manifest, tokenizer_facts, write_dataset_card
+from curate.report import Ledger
+from curate.run.finish import conclude, finished_manifest, tokenizer_facts, write_dataset_card
 from curate.run.layout import Layout
 from curate.schema import ID, INPUT_IDS, LOSS_MASK, TEXT
 from curate.summary import SummarizedTable
@@ -66,8 +65,7 @@ def remove(folder: str | Path, ids: Set[str]) -> Removed:
                 changed_splits.add(path.parent)
         ledger.write(layout.ledger(ledger.phase, ledger.shard))
     _reindex(layout, ledgers, changed_splits, manifest["plan"])
-    write_report(layout.root, ledgers, manifest)
-    write_json(layout.manifest, {**manifest, "totals": totals(ledgers)})
+    conclude(layout, ledgers, manifest)
     remove_tree(layout.work)  # a run that keeps it has the documents there too
     write_json(journal, {"ids": wanted.to_pylist(), "done": True})
     return removed
