@@ -1,6 +1,6 @@
 """The command line: arguments, exit codes and printing; no other logic.
 
-Exit codes: 0 done, 1 done but something was quarantined (or `verify` found a fault), 2 could not run.
+Exit codes: 0 done, 1 done but something was quarantined, at fault (`verify`) or not found, 2 could not run.
 Results go to stdout, logs and progress to stderr.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from curate.cli_finished import remove, sweep
 from curate.cli_languages import languages
 from curate.errors import CurateError
 from curate.io.storage import place
@@ -189,35 +190,6 @@ def contamination(folder: str, form: str, places: int) -> int:
 
 @command_line.command()
 @click.argument("folder")
-@click.option(
-    "--set", "settings", multiple=True, required=True, metavar="STAGE.RULE=LIMIT", help="Limit to try."
-)
-def sweep(folder: str, settings: tuple[str, ...]) -> int:
-    """Tell what other limits would change in a finished run, from its stored signals."""
-    from curate.run.sweep import sweep_run
-
-    for change in sweep_run(folder, settings):
-        click.echo("\n".join(change.sentences()))
-    return 0
-
-
-@command_line.command()
-@click.argument("folder")
-@click.option("--ids", "ids_file", required=True, help="File with one document id per line.")
-def remove(folder: str, ids_file: str) -> int:
-    """Take documents out of a finished run: documents, rejected texts and tokens."""
-    from curate.run.remove import remove as take_down
-
-    ids = {line.strip() for line in Path(ids_file).read_text("utf-8").splitlines()} - {""}
-    removed = take_down(folder, ids)
-    click.echo(
-        f"{folder}: {removed.documents} documents, {removed.tokens} tokens and {removed.rejects} rejects removed"
-    )
-    return 0
-
-
-@command_line.command()
-@click.argument("folder")
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Optimizer steps.")
 @click.option("--out", help="Folder for checkpoints and the log; default FOLDER/model.")
 def train(folder: str, steps: int, out: str | None) -> int:
@@ -371,7 +343,8 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
     return 0
 
 
-command_line.add_command(languages)
+for command in (languages, remove, sweep):
+    command_line.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -163,7 +163,7 @@ def test_the_flags_are_frozen() -> None:
         "contamination": ["--format", "--places", "folder"],
         "compare": ["--held-out", "--out", "--replicates", "--steps", "a", "b"],
         "languages": [],
-        "remove": ["--ids", "folder"],
+        "remove": ["--ids", "--urls", "--with-duplicates", "folder"],
         "report": ["--parameters", "folder"],
         "run": [
             "--executor",
