@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from curate.cli_finished import remove, sweep
+from curate.cli_finished import remove, sweep, why
 from curate.cli_languages import languages
 from curate.errors import CurateError
 from curate.io.storage import place
@@ -295,8 +295,8 @@ def report_tokenizers(
         reports.append(measure(path, loaded, texts))
     print(table(reports))
     for one in reports:
-        for number, why in list(one.suspicious.items())[:20]:
-            print(f"{one.name}: id {number} {why}")
+        for number, fault in list(one.suspicious.items())[:20]:
+            print(f"{one.name}: id {number} {fault}")
     if picture:
         Path(picture).write_text(plot(reports), encoding="utf-8")
     return 0
@@ -343,7 +343,7 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
     return 0
 
 
-for command in (languages, remove, sweep):
+for command in (languages, remove, sweep, why):
     command_line.add_command(command)
 
 

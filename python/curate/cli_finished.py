@@ -50,6 +50,28 @@ def remove(folder: str, ids_file: str | None, urls_file: str | None, with_duplic
     return 1 if removed.missing else 0
 
 
+@click.command()
+@click.argument("folder")
+@click.argument("name", metavar="ID_OR_URL")
+def why(folder: str, name: str) -> int:
+    """Tell where a document of a finished run went, and why.
+
+    Exit code 1: the run does not hold it.
+    """
+    from curate.run.why import taken_down
+    from curate.run.why import why as rows_of
+
+    found = rows_of(folder, name)
+    for row in found:
+        click.echo("\n".join(row.sentences()))
+    if taken_down(folder, name):
+        click.echo(f"{name}: taken down with `remove`")
+    elif not found:
+        click.echo(f"{name}: {folder} has no document and no reject with this id or URL")
+        return 1
+    return 0
+
+
 def _first(names: Sequence[str]) -> str:
     more = ", ..." if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

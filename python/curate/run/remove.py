@@ -83,7 +83,7 @@ def remove(
     """
     layout = Layout(place(folder))
     manifest = finished_manifest(layout)
-    earlier = _Asked.read(_journal(layout))
+    earlier = _Asked.read(layout.removals)
     found = _find(layout, ids, urls | earlier.urls)
     named = found.ids | ids & earlier.ids | found.of_urls(urls)
     asked = _Asked(
@@ -98,7 +98,7 @@ def remove(
     if asked == _Asked():
         return removed
     asked.ids |= _connected(layout, asked.with_duplicates)
-    asked.write(_journal(layout), done=False)
+    asked.write(layout.removals, done=False)
     wanted = pa.array(sorted(asked.ids), pa.string())
 
     ledgers = [ledger for path in listing(layout.ledgers, "phase-*.json") if (ledger := Ledger.read(path))]
@@ -119,7 +119,7 @@ def remove(
     _reindex(layout, ledgers, changed_splits, manifest["plan"])
     conclude(layout, ledgers, manifest)
     remove_tree(layout.work)  # a run that keeps it has the documents there too
-    asked.write(_journal(layout), done=True)
+    asked.write(layout.removals, done=True)
     return removed
 
 
@@ -179,20 +179,16 @@ def _connected(layout: Layout, ids: Set[str]) -> set[str]:
 
 def finish_removal(layout: Layout) -> None:
     """Ends the removal that a kill left half done or a new run reopened, if there is one."""
-    journal = _journal(layout)
+    journal = layout.removals
     if journal.exists() and not json.loads(journal.read_bytes())["done"]:
         remove(str(layout.root))
 
 
 def reopen_removal(layout: Layout) -> None:
     """Documents may be written anew: what was taken down before has to go again."""
-    journal = _journal(layout)
+    journal = layout.removals
     if journal.exists():
         write_json(journal, {**json.loads(journal.read_bytes()), "done": False})
-
-
-def _journal(layout: Layout) -> Place:
-    return layout.root / "removal.json"
 
 
 def _matching(path: Place, wanted: pa.Array) -> tuple[pa.Table, pa.Array]:
