@@ -16,6 +16,7 @@ from curate.run.finish import read_manifest, write_artifacts, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Execute, Local
+from curate.run.lock import LOCK, locked
 from curate.run.part_times import add_parts, note_part
 from curate.run.remove import finish_removal, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
@@ -78,12 +79,16 @@ def run(
 
     Raises:
         PlanError: the pipeline cannot run.
-        OutputError: the output folder belongs to another plan and `restart` is not set.
+        OutputError: the folder belongs to another plan and `restart` is not set, or another process writes there.
         FileNotFoundError: an input is missing.
         CurateError: a stage failed.
     """
-    executor, watcher = executor or Local(), watcher or Silent()
     job = _job(pipeline)
+    with locked(job.layout.root):
+        return _run(job, executor or Local(), watcher or Silent(), restart=restart)
+
+
+def _run(job: Job, executor: Executor, watcher: Watcher, *, restart: bool) -> Report:
     if (report := _finished(job, restart=restart)) is not None:
         return report
     _open_output(job)
@@ -124,11 +129,16 @@ def run_part(
 
     Raises:
         CurateError: there is no such step or part, or an earlier step is not done.
-        OutputError: the output folder belongs to another plan.
+        OutputError: the output folder belongs to another plan, or a whole run writes to it.
     """
     if not 0 <= part < parts:
         raise CurateError(f"there is no part {part} of {parts}", hint="parts are numbered from 0")
     job = _job(pipeline)
+    with locked(job.layout.root, shared=True):
+        _run_part(job, step, part, parts, executor or Local(), watcher or Silent())
+
+
+def _run_part(job: Job, step: str, part: int, parts: int, executor: Executor, watcher: Watcher) -> None:
     if _finished(job, restart=False) is not None:
         return
     if step == OPEN:
@@ -142,7 +152,6 @@ def run_part(
     chosen = step_named(job, step)
     if step == SPLITS and part:  # later splits wait for the earlier ones of their file
         return
-    executor, watcher = executor or Local(), watcher or Silent()
     with executor.start(job) as execute:
         if parts == 1:
             _run_whole_step(job, chosen, execute, watcher)
@@ -204,8 +213,8 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
     manifest = read_manifest(layout)
     if manifest is None:
         # All there is when a kill came at the very beginning.
-        first = temporary_name(layout.manifest.name)
-        strange = layout.root.is_dir() and any(path.name != first for path in layout.root.iterdir())
+        first = {temporary_name(layout.manifest.name), LOCK}
+        strange = layout.root.is_dir() and any(path.name not in first for path in layout.root.iterdir())
         if strange and not layout.ledgers.is_dir():
             raise OutputError(
                 f"output folder `{layout.root}` is not empty and holds no run",

@@ -23,6 +23,7 @@ from curate.io.tokens import finish_split, write_token_shard
 from curate.report import Ledger
 from curate.run.finish import conclude, finished_manifest, tokenizer_facts, write_dataset_card
 from curate.run.layout import Layout
+from curate.run.lock import locked
 from curate.run.tables import narrow_batches
 from curate.schema import DUPLICATE_OF, ID, INPUT_IDS, LOSS_MASK, SOURCE, TEXT, URL
 from curate.summary import SummarizedTable
@@ -79,9 +80,15 @@ def remove(
 
     Raises:
         FileNotFoundError: `folder` holds no run.
-        OutputError: the run is not finished.
+        OutputError: the run is not finished, or another process writes to the folder.
     """
     layout = Layout(place(folder))
+    finished_manifest(layout)
+    with locked(layout.root):
+        return _remove(layout, ids, urls, with_duplicates=with_duplicates)
+
+
+def _remove(layout: Layout, ids: Set[str], urls: Set[str], *, with_duplicates: bool) -> Removed:
     manifest = finished_manifest(layout)
     earlier = _Asked.read(layout.removals)
     found = _find(layout, ids, urls | earlier.urls)
@@ -181,7 +188,7 @@ def finish_removal(layout: Layout) -> None:
     """Ends the removal that a kill left half done or a new run reopened, if there is one."""
     journal = layout.removals
     if journal.exists() and not json.loads(journal.read_bytes())["done"]:
-        remove(str(layout.root))
+        _remove(layout, frozenset(), frozenset(), with_duplicates=False)
 
 
 def reopen_removal(layout: Layout) -> None:
