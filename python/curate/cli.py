@@ -21,6 +21,7 @@ from curate.errors import CurateError
 from curate.io.storage import place
 from curate.progress import PatientConsole, watcher
 from curate.recipe import build_pipeline
+from curate.run.local import HANG_SECONDS
 
 COULD_NOT_RUN = 2
 _PATH_HINT = "check the path; put patterns in quotes, so that the shell leaves them alone"
@@ -58,6 +59,14 @@ def command_line() -> None:
     help="What all workers may take together; default four fifths of what is free.",
 )
 @click.option(
+    "--batch-timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=HANG_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="A worker that is longer at one batch hangs: it is ended, and the document at fault rejected.",
+)
+@click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     default="local",
@@ -80,6 +89,7 @@ def run_recipe(
     parameters: tuple[str, ...],
     workers: int | None,
     memory: float | None,
+    batch_timeout: float,
     executor: str,
     restart: bool,
     explain: bool,
@@ -115,8 +125,8 @@ def run_recipe(
         return 0
     if executor == "ray" and memory is not None:
         raise click.UsageError("--memory is of this machine: Ray watches over the memory of its nodes")
-    local = Local(workers, recipe=file, memory_gib=memory)
-    place = local if executor == "local" else Ray(workers=workers, recipe=file)
+    local = Local(workers, recipe=file, memory_gib=memory, hang_seconds=batch_timeout)
+    place = local if executor == "local" else Ray(workers=workers, recipe=file, hang_seconds=batch_timeout)
     display = watcher(quiet=quiet, log_json=log_json)
     if step is not None or task is not None:
         if step is None or restart:

@@ -173,6 +173,7 @@ def test_the_flags_are_frozen() -> None:
         "remove": ["--ids", "--urls", "--with-duplicates", "folder"],
         "report": ["--parameters", "folder"],
         "run": [
+            "--batch-timeout",
             "--executor",
             "--explain",
             "--files",
