@@ -1,10 +1,14 @@
 """Seconds of steps add up over the starts of a run; the report follows a take-down."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 import curate as cu
-from curate.report import add_step_time, step_times
+from curate.progress import PatientConsole
+from curate.report import Report, StepCount, add_step_time, step_times
 from curate.run.remove import remove
 from curate.run.verify import rewrite_report
 from tests.laws.test_engine import pipeline
@@ -57,3 +61,12 @@ def test_what_was_taken_down_leaves_the_report(tmp_path: Path) -> None:
         file.unlink()
     rewrite_report(tmp_path / "out")
     assert [file.read_bytes() for file in files] == before
+
+
+def test_a_pipe_has_every_name_of_the_funnel(capsys: pytest.CaptureFixture[str]) -> None:
+    rejected = {f"a_reason_with_a_long_name_{number}": 1 for number in range(40)}
+    report = Report("out", {"records": 40, "kept": 0, "tokens": {}, "quarantined": {}}, {})
+    report = replace(report, steps={"a_stage_with_a_long_name": StepCount(40, 0, rejected)})
+    report.print(PatientConsole())
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "a_stage_with_a_long_name" in line)
+    assert all(f"{reason} 1" in line for reason in rejected)

@@ -34,7 +34,8 @@ from curate.stages.language import Language, detect_language, detect_languages, 
 from curate.stages.near_dedup import NearDedup, minhash_signatures, write_near_index
 from curate.stages.optout import OptOut
 from curate.stages.pii import PIIAudit, ScrubPII, audit_pii, find_pii, scrub_pii
-from curate.stages.quality import C4Lines, Rules, TextStats, sweep, text_stats
+from curate.stages.quality import C4Lines, Rules, TextStats, text_stats
+from curate.stages.resweep import sweep
 from curate.stages.rule_tables import C4, DCLM, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
 from curate.stages.segment_dedup import SegmentDedup
 from curate.stages.substring_dedup import SubstringDedup

@@ -1,6 +1,6 @@
 """The command line: arguments, exit codes and printing; no other logic.
 
-Exit codes: 0 done, 1 done but something was quarantined (or `verify` found a fault), 2 could not run.
+Exit codes: 0 done, 1 done but something was quarantined, at fault (`verify`) or not found, 2 could not run.
 Results go to stdout, logs and progress to stderr.
 """
 
@@ -15,11 +15,13 @@ from typing import Any
 
 import click
 
+from curate.cli_finished import remove, sweep, why
 from curate.cli_languages import languages
 from curate.errors import CurateError
 from curate.io.storage import Remote, place
 from curate.progress import PatientConsole, watcher
 from curate.recipe import build_pipeline
+from curate.run.local import HANG_SECONDS
 
 COULD_NOT_RUN = 2
 _PATH_HINT = "check the path; put patterns in quotes, so that the shell leaves them alone"
@@ -57,6 +59,14 @@ def command_line() -> None:
     help="What all workers may take together; default four fifths of what is free.",
 )
 @click.option(
+    "--batch-timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=HANG_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="A worker that is longer at one batch hangs: it is ended, and the document at fault rejected.",
+)
+@click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     default="local",
@@ -79,6 +89,7 @@ def run_recipe(
     parameters: tuple[str, ...],
     workers: int | None,
     memory: float | None,
+    batch_timeout: float,
     executor: str,
     restart: bool,
     explain: bool,
@@ -114,8 +125,8 @@ def run_recipe(
         return 0
     if executor == "ray" and memory is not None:
         raise click.UsageError("--memory is of this machine: Ray watches over the memory of its nodes")
-    local = Local(workers, recipe=file, memory_gib=memory)
-    place = local if executor == "local" else Ray(workers=workers, recipe=file)
+    local = Local(workers, recipe=file, memory_gib=memory, hang_seconds=batch_timeout)
+    place = local if executor == "local" else Ray(workers=workers, recipe=file, hang_seconds=batch_timeout)
     display = watcher(quiet=quiet, log_json=log_json)
     if step is not None or task is not None:
         if step is None or restart:
@@ -184,35 +195,6 @@ def contamination(folder: str, form: str, places: int) -> int:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
     else:
         click.echo(found.table(form))  # type: ignore[arg-type]  # one of its choices
-    return 0
-
-
-@command_line.command()
-@click.argument("folder")
-@click.option(
-    "--set", "settings", multiple=True, required=True, metavar="STAGE.RULE=LIMIT", help="Limit to try."
-)
-def sweep(folder: str, settings: tuple[str, ...]) -> int:
-    """Tell what other limits would change in a finished run, from its stored signals."""
-    from curate.run.sweep import sweep_run
-
-    for change in sweep_run(folder, settings):
-        click.echo("\n".join(change.sentences()))
-    return 0
-
-
-@command_line.command()
-@click.argument("folder")
-@click.option("--ids", "ids_file", required=True, help="File with one document id per line.")
-def remove(folder: str, ids_file: str) -> int:
-    """Take documents out of a finished run: documents, rejected texts and tokens."""
-    from curate.run.remove import remove as take_down
-
-    ids = {line.strip() for line in Path(ids_file).read_text("utf-8").splitlines()} - {""}
-    removed = take_down(folder, ids)
-    click.echo(
-        f"{folder}: {removed.documents} documents, {removed.tokens} tokens and {removed.rejects} rejects removed"
-    )
     return 0
 
 
@@ -323,8 +305,8 @@ def report_tokenizers(
         reports.append(measure(path, loaded, texts))
     print(table(reports))
     for one in reports:
-        for number, why in list(one.suspicious.items())[:20]:
-            print(f"{one.name}: id {number} {why}")
+        for number, fault in list(one.suspicious.items())[:20]:
+            print(f"{one.name}: id {number} {fault}")
     if picture:
         Path(picture).write_text(plot(reports), encoding="utf-8")
     return 0
@@ -371,7 +353,8 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
     return 0
 
 
-command_line.add_command(languages)
+for command in (languages, remove, sweep, why):
+    command_line.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

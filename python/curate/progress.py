@@ -23,11 +23,20 @@ LINE_SECONDS = 60.0
 JSON_SECONDS = 1.0
 #: How often memory is looked at: it means reading what the kernel says of every process.
 _MEMORY_SECONDS = 1.0
+_UNLIMITED = 1 << 20
 _WIDE = 100  # columns from which on there is room for a bar
 
 
 class PatientConsole(Console):
-    """A console that falls silent when its reader has gone, where rich's own ends the program with code 1."""
+    """A console that falls silent when its reader has gone, where rich's own ends the program with code 1.
+
+    Where it is no terminal, nothing is cut or wrapped: a file or a pipe has no width.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr)
+        if not self.is_terminal:
+            self.width = _UNLIMITED
 
     def on_broken_pipe(self) -> None:
         """Says nothing more."""

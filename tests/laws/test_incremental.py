@@ -1,5 +1,6 @@
 """What is added to a finished run, or changed late in its plan, costs what is new: the rest is used again as it is."""
 
+import json
 import os
 from pathlib import Path
 
@@ -77,6 +78,49 @@ def test_a_file_taken_away_leaves_nothing(source: Path, tmp_path: Path) -> None:
     cu.run(recipe(source, tmp_path / "out"), Here(), restart=True)
     cu.run(recipe(source, tmp_path / "fresh"), Here())
     assert result(tmp_path / "out") == result(tmp_path / "fresh")
+
+
+def articles(source: Path, output: Path, *, near: bool = True) -> cu.Pipeline:
+    stages = [cu.ExactDedup(), *([cu.NearDedup(), cu.SubstringDedup()] if near else [])]
+    return cu.Pipeline(ReadLines(str(source)), stages, cu.write_documents(str(output)))
+
+
+def test_no_summary_of_an_earlier_run_stays(tmp_path: Path) -> None:
+    source, out = tmp_path / "lines", tmp_path / "out"
+    source.mkdir()
+    told = [f"word{n} of a line that is long enough to have many shingles {n * n}" for n in range(9)]
+    (source / "a.txt").write_text(" ".join(told) + "\n")
+    (source / "b.txt").write_text(" ".join([*told, "more"]) + "\n")
+    cu.run(articles(source, out), Here())
+    assert json.loads((out / "near_dedup.json").read_bytes())["removed"] == 1
+    (source / "b.txt").unlink()
+    cu.run(articles(source, out), Here(), restart=True)
+    cu.run(articles(source, tmp_path / "fresh"), Here())
+    assert result(out) == result(tmp_path / "fresh")
+    for name in ("exact_dedup", "near_dedup"):
+        assert json.loads((out / f"{name}.json").read_bytes())["removed"] == 0
+    clusters = json.loads((out / "report.json").read_bytes())["duplicates"]["clusters"]
+    assert {name: told["removed"] for name, told in clusters.items()} == {"exact_dedup": 0, "near_dedup": 0}
+    cu.run(articles(source, out, near=False), Here(), restart=True)
+    assert not {"near_dedup.json", "substring_dedup.json"} & {path.name for path in out.iterdir()}
+    assert verify(out) == []
+
+
+def test_a_summary_that_was_altered_or_lost_is_named_and_made_again(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    cu.run(articles(source, out), Here())
+    whole = result(out)
+    (out / "near_dedup.json").unlink()
+    (out / "exact_dedup.json").write_text("{}")
+    (out / "report.json").write_text("{}")
+    assert [problem.partition(":")[0] for problem in verify(out)] == [
+        "exact_dedup.json has changed",
+        "near_dedup.json is missing",
+        "report.json has changed",
+    ]
+    cu.run(articles(source, out), Here())
+    assert verify(out) == []
+    assert result(out) == whole
 
 
 def test_a_changed_late_stage_uses_earlier_phases_and_their_barrier(source: Path, tmp_path: Path) -> None:

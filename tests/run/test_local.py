@@ -269,6 +269,30 @@ def test_a_document_that_hangs_is_quarantined(source: Path, tmp_path: Path) -> N
     assert [t for t in kept(tmp_path / "out") if "poison" in t] == []
 
 
+HANGING = """
+import time
+import curate as cu
+
+@cu.per_document("patient", reasons={"never": "not given"})
+def patient(text):
+    while "hang" in text:
+        time.sleep(1)
+
+def pipeline(input: str, output: str) -> cu.Pipeline:
+    return cu.Pipeline(cu.read_jsonl(input), [patient], cu.write_documents(output))
+"""
+
+
+def test_the_command_line_says_how_long_a_batch_may_take(tmp_path: Path) -> None:
+    (tmp_path / "recipe.py").write_text(HANGING)
+    (tmp_path / "in.jsonl").write_text('{"id": "a", "text": "fine"}\n{"id": "b", "text": "hangs"}\n')
+    command = [sys.executable, "-m", "curate", "recipe.py", "input=in.jsonl", "output=out", "--quiet"]
+    done = subprocess.run([*command, "--batch-timeout", "1"], cwd=tmp_path, check=False, timeout=300)
+    assert done.returncode == 1
+    rejected = [row for batch in cu.read_rejects(tmp_path / "out") for row in batch.to_pylist()]
+    assert [(row["id"], row["reason"]) for row in rejected] == [("b", "killed_worker")]
+
+
 def test_a_batch_that_kills_as_a_whole_goes_through_row_by_row(source: Path, tmp_path: Path) -> None:
     report = cu.run(pipeline(source, tmp_path / "out", extra=[DieOf(1)]), cu.Local(2))
     cu.run(pipeline(source, tmp_path / "whole", extra=[DieOf(99)]), cu.Local(1))

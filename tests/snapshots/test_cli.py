@@ -90,6 +90,13 @@ CASES: dict[str, list[list[str]]] = {
         ["sweep", "out", "--set", "length.too_short=few"],
     ],
     "train_on_nothing": [["train", "nowhere"]],
+    "why": [
+        ["recipe.py", "min_words=2", "--quiet"],
+        ["why", "out", "a"],
+        ["why", "out", "b"],
+        ["why", "out", "nobody"],
+        ["why", "nowhere", "a"],
+    ],
 }
 
 
@@ -111,7 +118,7 @@ def transcript(name: str, folder: Path) -> str:
         )
         lines += [f"$ python -m curate {' '.join(words)}".rstrip(), done.stdout.rstrip()]
         lines += ["--- stderr", done.stderr.rstrip(), f"--- exit {done.returncode}", ""]
-    return "\n".join(lines)
+    return "\n".join(lines).replace(f"{folder.resolve()}/", "")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -163,9 +170,10 @@ def test_the_flags_are_frozen() -> None:
         "contamination": ["--format", "--places", "folder"],
         "compare": ["--held-out", "--out", "--replicates", "--steps", "a", "b"],
         "languages": [],
-        "remove": ["--ids", "folder"],
+        "remove": ["--ids", "--urls", "--with-duplicates", "folder"],
         "report": ["--parameters", "folder"],
         "run": [
+            "--batch-timeout",
             "--executor",
             "--explain",
             "--files",
@@ -185,6 +193,7 @@ def test_the_flags_are_frozen() -> None:
         "tokenizer": [],
         "train": ["--out", "--steps", "folder"],
         "verify": ["folder"],
+        "why": ["folder", "name"],
     }
 
 

@@ -9,8 +9,8 @@ import pytest
 from curate.errors import CurateError, PlanError
 from curate.stage import Barrier
 from curate.stages.exact_dedup import ExactDedup
-from curate.stages.near_dedup import NearDedup, summed, write_near_index
-from curate.stages.survivors import Highest, Preferred
+from curate.stages.near_dedup import NearDedup, write_near_index
+from curate.stages.survivors import Highest, Preferred, summed
 from tests.stages.barriers import decide, removed, run_barrier, table, variants
 
 

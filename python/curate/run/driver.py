@@ -1,25 +1,24 @@
 """Running a plan to its end: what is left to do, in which order, and what is written when all is done."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter, time
 from typing import Any, Protocol
 
-import pyarrow as pa
-
 from curate.errors import CurateError, OutputError, PlanError
-from curate.io.atomic import remove_leftovers, temporary_name, write_bytes, write_json
+from curate.io.atomic import remove_leftovers, temporary_name, write_json
 from curate.io.spill import DamagedSpillError
 from curate.io.storage import Place, holds, listing, place, remove_tree, size_of
 from curate.pipeline import Pipeline, differences
 from curate.report import Ledger, Report, add_step_time
-from curate.run.finish import read_manifest, write_results
+from curate.report_page import REPORT_HTML, REPORT_JSON
+from curate.run.finish import read_manifest, write_artifacts, write_results
 from curate.run.job import Job, Task
 from curate.run.layout import Layout
 from curate.run.local import Execute, Local
+from curate.run.lock import LOCK, locked
 from curate.run.part_times import add_parts, note_part
-from curate.run.phase import read_verdicts
 from curate.run.remove import finish_removal, refuse_renamed, reopen_removal
 from curate.run.steps import SPLITS, Step, part_of, step_named, steps, tasks_left, undone, valid_ledger
 from curate.schema import MAX_SHARDS
@@ -84,12 +83,16 @@ def run(
 
     Raises:
         PlanError: the pipeline cannot run.
-        OutputError: the output folder belongs to another plan and `restart` is not set.
+        OutputError: the folder belongs to another plan and `restart` is not set, or another process writes there.
         FileNotFoundError: an input is missing.
         CurateError: a stage failed.
     """
-    executor, watcher = executor or Local(), watcher or Silent()
     job = _job(pipeline)
+    with locked(job.layout.root):
+        return _run(job, executor or Local(), watcher or Silent(), restart=restart)
+
+
+def _run(job: Job, executor: Executor, watcher: Watcher, *, restart: bool) -> Report:
     if (report := _finished(job, restart=restart)) is not None:
         return report
     for note in job.plan.notes:
@@ -132,11 +135,16 @@ def run_part(
 
     Raises:
         CurateError: there is no such step or part, or an earlier step is not done.
-        OutputError: the output folder belongs to another plan.
+        OutputError: the output folder belongs to another plan, or a whole run writes to it.
     """
     if not 0 <= part < parts:
         raise CurateError(f"there is no part {part} of {parts}", hint="parts are numbered from 0")
     job = _job(pipeline)
+    with locked(job.layout.root, shared=True):
+        _run_part(job, step, part, parts, executor or Local(), watcher or Silent())
+
+
+def _run_part(job: Job, step: str, part: int, parts: int, executor: Executor, watcher: Watcher) -> None:
     if _finished(job, restart=False) is not None:
         return
     if step == OPEN:
@@ -150,7 +158,6 @@ def run_part(
     chosen = step_named(job, step)
     if step == SPLITS and part:  # later splits wait for the earlier ones of their file
         return
-    executor, watcher = executor or Local(), watcher or Silent()
     with executor.start(job) as execute:
         if parts == 1:
             _run_whole_step(job, chosen, execute, watcher)
@@ -225,8 +232,8 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
     manifest = read_manifest(layout)
     if manifest is None:
         # All there is when a kill came at the very beginning.
-        first = temporary_name(layout.manifest.name)
-        strange = layout.root.is_dir() and any(path.name != first for path in layout.root.iterdir())
+        first = {temporary_name(layout.manifest.name), LOCK}
+        strange = layout.root.is_dir() and any(path.name not in first for path in layout.root.iterdir())
         if strange and not layout.ledgers.is_dir():
             raise OutputError(
                 f"output folder `{layout.root}` is not empty and holds no run",
@@ -236,7 +243,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
     if manifest["fingerprint"] == _fingerprint(job):
         if manifest["complete"]:
             finish_removal(layout)
-        if not (manifest["complete"] and _all_done(job)):
+        if not (manifest["complete"] and _all_done(job) and _has_artifacts(layout, manifest)):
             return None
         _close_work(job)  # a kill may have come between the manifest and this
         return Report.of(str(layout.root), _ledgers(job))
@@ -248,7 +255,7 @@ def _finished(job: Job, *, restart: bool) -> Report | None:
             hint="choose another output folder, or pass `--restart` to replace what no longer holds",
         )
     refuse_renamed(layout, manifest["inputs"], job.files)
-    _discard_stale(job)
+    _discard_stale(job, manifest.get("artifacts", {}))
     return None
 
 
@@ -273,6 +280,7 @@ def _open_output(job: Job) -> None:
     except OSError as error:
         raise OutputError(f"cannot write to `{layout.root}`: {error.strerror}") from error
     reopen_removal(layout)
+    earlier = read_manifest(layout) or {}
     description = _description(job)
     write_json(
         layout.manifest,
@@ -283,12 +291,17 @@ def _open_output(job: Job) -> None:
             "inputs": description.pop("inputs"),
             "plan": description,
             "reasons": job.plan.reasons(),
+            # A run that was stopped at its very end has written some of them.
+            "artifacts": earlier.get("artifacts", {}),
         },
     )
 
 
-def _discard_stale(job: Job) -> None:
-    """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result."""
+def _discard_stale(job: Job, artifacts: Iterable[str]) -> None:
+    """Removes ledgers whose fingerprint no longer holds, with their outputs, and every derived result.
+
+    `artifacts` are what the manifest of the earlier plan names beside the tables.
+    """
     layout = job.layout
     keep: set[Place] = set()
     for path in listing(layout.ledgers, "*.json"):
@@ -307,6 +320,8 @@ def _discard_stale(job: Job) -> None:
         for path in listing(layout.root / folder, "**/*"):
             if path.is_file() and path not in keep:
                 path.unlink()
+    for name in (REPORT_HTML, *artifacts):
+        (layout.root / name).unlink(missing_ok=True)
     remove_tree(layout.root / "tokenizer")
 
 
@@ -350,6 +365,12 @@ def _all_done(job: Job) -> bool:
     )
 
 
+def _has_artifacts(layout: Layout, manifest: dict[str, Any]) -> bool:
+    named = {**manifest.get("artifacts", {})}
+    named.pop(REPORT_JSON, None)  # made from counts at any time, by `python -m curate report`
+    return all(size_of(layout.root / name) == receipt["bytes"] for name, receipt in named.items())
+
+
 def _is_whole(job: Job, name: str, ledger: Ledger) -> bool:
     path = job.layout.root / name
     if job.layout.work in path.parents:
@@ -372,11 +393,7 @@ def _ledgers(job: Job) -> list[Ledger]:
 def _finish(job: Job) -> Report:
     """Artifacts, token indexes, the report and the manifest; what kills left and the work folder go."""
     layout = job.layout
-    for phase in job.plan.phases:
-        for step in phase.steps:
-            verdicts = read_verdicts(job, phase.number - 1, 0) if step is phase.entry else pa.table({})
-            for name, data in step.artifacts(verdicts).items():
-                write_bytes(layout.root / name, data)
+    write_artifacts(job)
     remove_leftovers(layout.root)
     add_parts(layout, steps(job))
     ledgers = _ledgers(job)

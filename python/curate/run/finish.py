@@ -1,21 +1,24 @@
-"""The last step of a run: token datasets are indexed, the report and the manifest written."""
+"""The last step of a run: artifacts written, token datasets indexed, then the report and the manifest."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from curate.errors import OutputError
-from curate.io.atomic import write_json
+from curate.io.atomic import write_bytes, write_json
 from curate.io.storage import Place
 from curate.io.tokens import TokenizerFacts, finish_split, finish_tokens, write_token_shard
 from curate.pipeline import FORMAT_VERSION
 from curate.report import Ledger, totals
-from curate.report_page import write_report
+from curate.report_page import REPORT_JSON, write_report
 from curate.run.card import write_card
 from curate.run.job import Job
 from curate.run.layout import Layout
-from curate.run.phase import SPLITS
+from curate.run.phase import SPLITS, read_verdicts
 from curate.schema import INPUT_IDS, LOSS_MASK
 from curate.tokenizer import Tokenizer
 
@@ -57,15 +60,41 @@ def finished_manifest(layout: Layout) -> dict[str, Any]:
     return manifest
 
 
-def write_results(job: Job, ledgers: Sequence[Ledger]) -> None:
-    """Indexes the token datasets, then writes the report and, as the very last thing, the complete manifest."""
-    layout = job.layout
-    if job.plan.write.tokens:
-        _finish_datasets(job, ledgers)
+def write_artifacts(job: Job) -> None:
+    """Writes what stages and barriers leave beside the tables; the manifest names it before it is there."""
+    layout, found = job.layout, dict[str, bytes]()
+    for phase in job.plan.phases:
+        for step in phase.steps:
+            verdicts = read_verdicts(job, phase.number - 1, 0) if step is phase.entry else pa.table({})
+            found |= step.artifacts(verdicts)
     manifest = read_manifest(layout)
     assert manifest is not None
+    write_json(layout.manifest, {**manifest, "artifacts": {name: receipt(found[name]) for name in found}})
+    for name, data in found.items():
+        write_bytes(layout.root / name, data)
+
+
+def write_results(job: Job, ledgers: Sequence[Ledger]) -> None:
+    """Indexes the token datasets, then writes the report and, as the very last thing, the complete manifest."""
+    if job.plan.write.tokens:
+        _finish_datasets(job, ledgers)
+    manifest = read_manifest(job.layout)
+    assert manifest is not None
+    conclude(job.layout, ledgers, manifest)
+
+
+def conclude(layout: Layout, ledgers: Sequence[Ledger], manifest: Mapping[str, Any]) -> None:
+    """Writes the report, then the manifest, which names it and says that all is there."""
     write_report(layout.root, ledgers, manifest)
-    write_json(layout.manifest, {**manifest, "complete": True, "totals": totals(ledgers)})
+    named = receipt((layout.root / REPORT_JSON).read_bytes())
+    artifacts = {**manifest.get("artifacts", {}), REPORT_JSON: named}
+    ended = {"complete": True, "artifacts": artifacts, "totals": totals(ledgers)}
+    write_json(layout.manifest, {**manifest, **ended})
+
+
+def receipt(content: bytes) -> dict[str, Any]:
+    """How the manifest names a file beside the tables."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _finish_datasets(job: Job, ledgers: Sequence[Ledger]) -> None:

@@ -75,6 +75,11 @@ class Layout:
         return self.work / str(phase) / barrier / f"{round_}-reduce-{partition:05d}.arrow"
 
     @property
+    def removals(self) -> Place:
+        """What was taken down."""
+        return self.root / "removal.json"
+
+    @property
     def tokens(self) -> Place:
         """Folder of the token datasets."""
         return self.root / "tokens"

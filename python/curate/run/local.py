@@ -52,6 +52,10 @@ _LOOK_SECONDS = 0.5
 _START_ATTEMPTS, _START_PAUSE_SECONDS = 100, 0.05
 
 
+#: See `Local.hang_seconds`.
+HANG_SECONDS = 3600.0
+
+
 @dataclass(frozen=True)
 class Local:
     """Worker processes on this machine.
@@ -69,7 +73,7 @@ class Local:
 
     workers: int | None = None
     recipe: str | None = None
-    hang_seconds: float = 3600.0
+    hang_seconds: float = HANG_SECONDS
     memory_gib: float | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +81,10 @@ class Local:
             raise CurateError(f"workers is {self.workers}", hint="give a number from 1 on")
         if self.memory_gib is not None and self.memory_gib <= 0:
             raise CurateError(f"memory_gib is {self.memory_gib}", hint="give a number above 0, in GiB")
+        if not self.hang_seconds > 0:
+            raise CurateError(
+                f"hang_seconds is {self.hang_seconds}", hint="give a number above 0, in seconds"
+            )
 
     @property
     def processes(self) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 
 from curate.errors import CurateError
 from curate.run.job import Job, Task
-from curate.run.local import Execute, OnProgress, Start, workers
+from curate.run.local import HANG_SECONDS, Execute, OnProgress, Start, workers
 
 #: Loss of this many nodes, one after the other, under one task stops the run.
 MAX_LOSSES = 10
@@ -52,7 +52,7 @@ class Ray:
     address: str | None = None
     workers: int | None = None
     recipe: str | None = None
-    hang_seconds: float = 3600.0
+    hang_seconds: float = HANG_SECONDS
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:

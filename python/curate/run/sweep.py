@@ -1,21 +1,23 @@
 """What other limits would change in a finished run, told from stored signals: no text is read."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.errors import PlanError
-from curate.io.storage import listing, local_copy, place
+from curate.io.storage import place
 from curate.run.finish import finished_manifest
 from curate.run.layout import Layout
-from curate.schema import ID, LANGUAGE, REASON, SIGNALS, STAGE
-from curate.stages.quality import Rules
+from curate.run.tables import narrow_batches
+from curate.schema import REASON, SIGNALS, STAGE
+from curate.stage import set_column
+from curate.stages.quality import Rules, signals_of
 from curate.stages.rule_tables import Rule, RuleTable
 
 
@@ -29,7 +31,7 @@ class Change:
         passed: rows that the stage dropped and would let pass, by the reason they had. Later stages may drop them.
         dropped: rows that passed the stage and would be dropped, by the new reason.
         unchanged: rows judged as before; rows dropped for another reason of the stage than before are among them.
-        not_judged: rows that passed and were measured again later, or without signals: nobody can tell.
+        not_judged: rows that killed their worker at the stage, or of a run that did not keep what the stage saw.
     """
 
     stage: str
@@ -46,9 +48,7 @@ class Change:
             lines += [f"  {count} {told} {reason}" for reason, count in sorted(rows.items())]
         lines.append(f"  {self.unchanged} as before")
         if self.not_judged:
-            lines.append(
-                f"  {self.not_judged} not judged: measured again after the stage, or without signals"
-            )
+            lines.append(f"  {self.not_judged} not judged: the run has no signals of them")
         return lines
 
 
@@ -69,35 +69,22 @@ def sweep_run(folder: str | Path, settings: Iterable[str]) -> list[Change]:
         old = {rule.reason: rule.limit for rule in rules.table}
         tried = rules.with_limits(**limits)
         change = Change(stage, {rule: (old[rule], limit) for rule, limit in limits.items()})
-        at = names.index(stage)
-        later = names[at + 1 :]
-        measures = [name for name in later if steps[name]["stage"] == "TextStats"]
-        # Rows keep the last signals, so those of rows that went further than the next measurement are not the stage's.
-        comparable = set(later[: later.index(measures[0])] if measures else later) | {stage}
-        for batch in _rows(layout, tried.reads):
-            _judge(batch, tried, change, comparable, set(names[at:]), kept_are_comparable=not measures)
+        reached = pa.array([None, *names[names.index(stage) :]], pa.string())
+        columns = {STAGE, REASON, signals_of(stage), *tried.reads - {SIGNALS}}
+        for _, batch in narrow_batches(layout, columns):
+            _judge(batch.filter(pc.is_in(batch[STAGE], reached)), tried, change)
         changes.append(change)
     return changes
 
 
-def _judge(
-    batch: pa.RecordBatch,
-    rules: Rules,
-    change: Change,
-    comparable: set[str],
-    from_here: set[str],
-    *,
-    kept_are_comparable: bool,
-) -> None:
-    stage, kept = batch[STAGE], pc.is_null(batch[STAGE])
-    reached = pc.or_(kept, pc.is_in(stage, pa.array(sorted(from_here))))
-    fits = pc.if_else(kept, kept_are_comparable, pc.is_in(stage, pa.array(sorted(comparable))))
-    judged = pc.and_(pc.and_(reached, fits), pc.is_valid(batch[SIGNALS]))
-    change.not_judged += reached.true_count - judged.true_count
-    batch = batch.filter(judged)
+def _judge(rows: pa.RecordBatch, rules: Rules, change: Change) -> None:
+    """Decides again about rows that reached the stage, with the signals that it saw."""
+    seen = signals_of(change.stage)
+    batch = rows.filter(pc.is_valid(rows[seen]))
+    change.not_judged += rows.num_rows - batch.num_rows
     if not batch.num_rows:
         return
-    new = rules(batch).reason
+    new = rules(set_column(batch, SIGNALS, batch[seen])).reason
     assert new is not None
     here = pc.fill_null(pc.equal(batch[STAGE], change.stage), False)
     passes = pc.and_(here, pc.is_null(new))
@@ -109,22 +96,6 @@ def _judge(
 
 def _counts(reasons: pa.Array) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(reasons).to_pylist()}
-
-
-def _rows(layout: Layout, reads: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Rejected and kept rows, with null stage and reason where they were kept."""
-    for kind in ("rejects", "documents"):
-        for path in listing(layout.root / kind, "*.parquet"):
-            with local_copy(path) as local, pq.ParquetFile(local) as file:
-                here = set(file.schema_arrow.names)
-                if SIGNALS not in here:
-                    continue
-                columns = sorted({ID, SIGNALS, STAGE, REASON, *reads} & here)
-                for rows in file.iter_batches(columns=columns):
-                    absent = {STAGE, REASON, LANGUAGE} - set(rows.schema.names)
-                    nulls = {name: pa.nulls(rows.num_rows, pa.string()) for name in sorted(absent)}
-                    known = {name: rows[name] for name in rows.schema.names}
-                    yield pa.record_batch({**known, **nulls})
 
 
 def _rules(identity: Mapping[str, Any]) -> Rules:
@@ -153,8 +124,17 @@ def _parse(settings: Iterable[str], steps: Mapping[str, Mapping[str, Any]]) -> d
         known = [each["reason"] for each in tables[stage]["table"]["rules"]]
         if rule not in known:
             raise PlanError(f"`{stage}` has no rule `{rule}`", hint=f"it has {', '.join(known)}")
-        try:
-            limits.setdefault(stage, {})[rule] = float(value)
-        except ValueError as error:
-            raise PlanError(f"`{setting}`: `{value}` is no number", hint="write stage.rule=limit") from error
+        if rule in limits.setdefault(stage, {}):
+            raise PlanError(f"`{name}` is set twice", hint="ask again for each limit to try")
+        limits[stage][rule] = _number(setting, value)
     return limits
+
+
+def _number(setting: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        raise PlanError(f"`{setting}`: `{value}` is no number", hint="write stage.rule=limit")
+    return number

@@ -1,7 +1,9 @@
 """Whether a finished run is whole: conservation, digests, rows on disk against the ledgers, token datasets."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -9,8 +11,7 @@ from curate.io.atomic import sha256_of
 from curate.io.storage import listing, local_copy, place
 from curate.io.token_verify import verify_tokens
 from curate.report import Ledger, Report, totals
-from curate.report_page import write_report
-from curate.run.finish import finished_manifest
+from curate.run.finish import conclude, finished_manifest
 from curate.run.layout import Layout
 from curate.schema import REASON, STAGE
 
@@ -36,6 +37,7 @@ def verify(folder: str | Path) -> list[str]:
         problems += _check_outputs(layout, ledger)
     problems += _check_chain(ledgers)
     problems += _strangers(layout, ledgers)
+    problems += _check_artifacts(layout, manifest.get("artifacts", {}))
     if totals(ledgers) != manifest["totals"]:
         problems.append("manifest.json: totals differ from the sum of the ledgers")
     for dataset in listing(layout.tokens, "**/dataset_dict.json"):
@@ -61,7 +63,7 @@ def rewrite_report(folder: str | Path) -> None:
         OutputError: the run is not finished.
     """
     layout = Layout(place(folder))
-    write_report(layout.root, _finished_ledgers(folder), finished_manifest(layout))
+    conclude(layout, _finished_ledgers(folder), finished_manifest(layout))
 
 
 def _finished_ledgers(folder: str | Path) -> list[Ledger]:
@@ -88,6 +90,18 @@ def _strangers(layout: Layout, ledgers: list[Ledger]) -> list[str]:
     folders = ("documents", "rejects", "counts/documents", "counts/rejects")
     tables = [path for folder in folders for path in listing(layout.root / folder, "*.parquet")]
     return [f"{name} is in no ledger" for name in map(layout.relative, tables) if name not in named]
+
+
+def _check_artifacts(layout: Layout, artifacts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What lies beside the tables: summaries of barriers, the tokenizer, the report."""
+    problems = []
+    for name, receipt in artifacts.items():
+        path = layout.root / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif sha256_of(path) != receipt["sha256"]:
+            problems.append(f"{name} has changed: its SHA-256 is not the manifest's")
+    return problems
 
 
 def _check_outputs(layout: Layout, ledger: Ledger) -> list[str]:

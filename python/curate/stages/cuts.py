@@ -1,7 +1,7 @@
 """What stages share that cut pieces out of texts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,19 +51,15 @@ def without(batch: pa.RecordBatch, spans: pa.Array, reason: str) -> Outcome:
     return Outcome(set_column(batch, TEXT, cut), pc.if_else(gone, reason, pa.scalar(None, pa.string())))
 
 
-def summed_notes(name: str, verdicts: pa.Table) -> Mapping[str, bytes]:
-    """The counts of all partitions as one file, with the most repeated pieces of all."""
-    if verdicts.num_rows == 0:
-        return {}
-    total: dict[str, int] = {}
+def summed_notes(name: str, verdicts: pa.Table, counts: Iterable[str]) -> Mapping[str, bytes]:
+    """The counts of all partitions as one file, zeros if nobody counted, with the most repeated pieces of all."""
+    total = dict.fromkeys(counts, 0)
     most_repeated: list[dict[str, int | str]] = []
-    for text in verdicts["summary"].drop_null().to_pylist():
+    for text in verdicts["summary"].drop_null().to_pylist() if verdicts.num_rows else []:
         note = json.loads(text)
         most_repeated += note.pop("most_repeated", [])
         for key, count in note.items():
-            total[key] = total.get(key, 0) + count
-    if not total:
-        return {}
+            total[key] += count
     told = {"most_repeated": most_repeated_first(most_repeated)} if most_repeated else {}
     return {f"{name}.json": json.dumps(total | told, indent=2, ensure_ascii=False).encode()}
 

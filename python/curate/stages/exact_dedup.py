@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,13 @@ from curate.stages.survivors import (
     addresses,
     check_keep,
     check_keeper_columns,
+    clusters_by_size,
     columns_of,
     decide,
+    noted,
     precedence,
     removals,
+    summary_file,
     weights,
 )
 
@@ -37,6 +40,7 @@ class ExactDedup(Barrier):
     on the number of workers.
 
     Documents where the column is null or empty equal no other one. Keys are 128 bits of SHA-256.
+    `exact_dedup.json` tells how many were compared and removed, and the sizes of clusters.
 
     Attributes:
         column: a string column, e.g. `text` or `url`.
@@ -50,6 +54,8 @@ class ExactDedup(Barrier):
     column: str = TEXT
     normalize: bool = True
     keep: Keep | KeepBy = "longest"
+
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         check_keep(self.keep)
@@ -91,6 +97,10 @@ class ExactDedup(Barrier):
     def apply(self, batch: pa.RecordBatch, verdicts: pa.Table) -> Outcome:
         """Removes the duplicates and counts them at their keepers."""
         return decide(batch, verdicts)
+
+    def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
+        """A JSON file named like the stage: documents compared and removed, and the sizes of clusters."""
+        return summary_file(self.name, verdicts, _summary(0, np.zeros(0, np.int64)))
 
     def keys(self, batch: pa.RecordBatch) -> pa.Array:
         """fixed_size_binary(16) per row; null where there is nothing to compare."""
@@ -138,16 +148,21 @@ class _ByHash(Round):
         # Only keys that occur twice matter, which is what keeps the sort small.
         counts = pc.value_counts(rows["key"].combine_chunks())
         repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-        rows = rows.filter(pc.is_in(rows["key"], repeated))
+        compared, rows = rows.num_rows, rows.filter(pc.is_in(rows["key"], repeated))
         if rows.num_rows == 0:
-            return VERDICTS.empty_table()
+            return noted(VERDICTS.empty_table(), _summary(compared, np.zeros(0, np.int64)))
         rows = rows.sort_by([(name, "ascending") for name in ("key", *ORDER)])
         group = pc.index_in(rows["key"], repeated).combine_chunks().to_numpy()
         starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
         keeper = np.repeat(starts, np.diff(np.append(starts, len(group))))
         removed = np.setdiff1d(np.arange(len(group)), starts)
         ones = pa.array(np.ones(len(removed), np.float32))
-        return removals(rows, removed, keeper[removed], ones, self.barrier.reason)
+        verdicts = removals(rows, removed, keeper[removed], ones, self.barrier.reason)
+        return noted(verdicts, _summary(compared, keeper[removed]))
+
+
+def _summary(compared: int, keeper: npt.NDArray[np.int64]) -> dict[str, Any]:
+    return {"compared": compared, **clusters_by_size(keeper)}
 
 
 def _leading_word(hashes: pa.FixedSizeBinaryArray) -> npt.NDArray[np.uint64]:

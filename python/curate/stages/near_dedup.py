@@ -1,6 +1,5 @@
 """Near deduplication: MinHash bands nominate, exact similarity decides against a document that stays."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -37,11 +36,14 @@ from curate.stages.survivors import (
     addresses,
     check_keep,
     check_keeper_columns,
+    clusters_by_size,
     columns_of,
     decide,
     int64_values,
+    noted,
     precedence,
     removals,
+    summary_file,
     table_of,
     weights,
 )
@@ -171,10 +173,8 @@ class NearDedup(Barrier):
 
     def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
         """`near_dedup.json`: documents nominated, compared and removed, and the sizes of clusters."""
-        if verdicts.num_rows == 0:
-            return {}
-        report = summed([json.loads(text) for text in verdicts["summary"].drop_null().to_pylist()])
-        return {f"{self.name}.json": json.dumps(report, indent=2).encode()} if report else {}
+        none = np.zeros(0, np.int64)
+        return summary_file(self.name, verdicts, _summary(none, none, 0))
 
 
 def minhash_signatures(texts: object, parameters: NearDedup) -> pa.FixedSizeListArray:
@@ -210,18 +210,6 @@ def write_near_index(
         CurateError: the index to be extended has another scheme.
     """
     return NearIndex(path).write(documents, parameters, extend)
-
-
-def summed(reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Reports of parts as one: counts add up, but the `largest` of anything is the largest of all."""
-    total: dict[str, Any] = {}
-    for report in reports:
-        for name, value in report.items():
-            if isinstance(value, Mapping):
-                total[name] = summed([total.get(name, {}), value])
-            else:
-                total[name] = (max if name.startswith("largest") else sum)([total.get(name, 0), value])
-    return {name: total[name] for name in sorted(total)} if all(n.isdigit() for n in total) else total
 
 
 @dataclass(frozen=True)
@@ -364,10 +352,7 @@ class _Resolve(Round):
             similarity = pa.nulls(len(removed), pa.float32())
         verdicts = removals(documents, removed, keeper, similarity, "near_duplicate")
         verdicts = verdicts.filter(pc.less(verdicts[SHARD], EARLIER_SHARD))
-        summary = pa.array([json.dumps(_summary(component, keeper, pairs))])
-        # Row -1 is no document's: the summary rides along with the verdicts of the first shard.
-        note = table_of({SHARD: pa.array([0]), ROW: pa.array([-1]), "summary": summary}, VERDICTS)
-        return pa.concat_tables([verdicts, note])
+        return noted(verdicts, _summary(component, keeper, pairs))
 
     def _check(self, documents: pa.Table, component: npt.NDArray[np.int64]) -> None:
         values, first, counts = np.unique(component, return_index=True, return_counts=True)
@@ -386,14 +371,10 @@ def _sent(columns: dict[str, pa.Array], component: npt.NDArray[np.int64]) -> pa.
 
 def _summary(component: npt.NDArray[np.int64], keeper: npt.NDArray[np.int64], pairs: int) -> dict[str, Any]:
     components = np.unique(component, return_counts=True)[1]
-    sizes, counts = np.unique(np.unique(keeper, return_counts=True)[1] + 1, return_counts=True)
     return {
         "nominated": len(component),
         "components": len(components),
         "largest_component": int(components.max(initial=0)),
         "compared_pairs": int(pairs),
-        "removed": len(keeper),
-        "clusters": int(counts.sum()),
-        "largest_cluster": int(sizes.max(initial=0)),
-        "clusters_by_size": {str(size): int(count) for size, count in zip(sizes, counts, strict=True)},
+        **clusters_by_size(keeper),
     }

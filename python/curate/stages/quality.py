@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from curate import _native
 from curate.errors import PlanError
-from curate.schema import ID, LANGUAGE, REASON, SIGNALS, TEXT, as_large_strings
+from curate.schema import LANGUAGE, SIGNALS, TEXT, as_large_strings
 from curate.stage import Outcome, Stage, set_column
 from curate.stages.rule_tables import OTHER_LANGUAGES, RuleTable, explained
 
@@ -167,6 +167,9 @@ class TextStats(Stage):
 class Rules(Stage):
     """Drops rows whose signals break a rule: the first broken rule is the reason, all are recorded.
 
+    What it saw stays with every row in a column of its own, `signals_` and the name: another limit can be tried, and a
+    decision be explained, where texts were edited and measured again afterwards. That is some 3 % of `documents/`.
+
     Attributes:
         table: the rules; its name is the stage's.
         per_language: tables for single languages in place of `table`, as pairs or a mapping; the column `language`
@@ -176,6 +179,8 @@ class Rules(Stage):
 
     table: RuleTable
     per_language: tuple[tuple[str, RuleTable], ...] = ()
+
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         pairs = self.per_language.items() if isinstance(self.per_language, Mapping) else self.per_language
@@ -198,6 +203,16 @@ class Rules(Stage):
     def reads(self) -> frozenset[str]:
         """The signals, and the language where rules depend on it."""
         return frozenset({SIGNALS, LANGUAGE} if self.per_language else {SIGNALS})
+
+    @property
+    def adds(self) -> pa.Schema:
+        """The signals that the rules look at, as they are here."""
+        tables = (self.table, *(table for _, table in self.per_language))
+        names = dict.fromkeys(rule.signal for table in tables for rule in table)
+        known = _signals_type(True)
+        types = {field.name: field.type for field in known}
+        seen = pa.struct([pa.field(name, types.get(name, pa.float64())) for name in names])
+        return pa.schema([pa.field(signals_of(self.name), seen)] if names else [])
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -224,14 +239,16 @@ class Rules(Stage):
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         """Decides from the signals alone."""
         signals = batch[SIGNALS]
+        for added in self.adds:
+            batch = set_column(batch, added.name, _part_of(signals, added.type))
         numbers = self._table_numbers(batch[LANGUAGE]) if self.per_language else np.zeros(len(signals), int)
         tables = [self.table, *(table for _, table in self.per_language)]
         present = np.unique(numbers)
         if len(present) < 2:
-            return Outcome(batch, *_decide(signals, tables[present[0] if len(present) else 0]))
+            return Outcome(batch, *decide(signals, tables[present[0] if len(present) else 0]))
         groups = [np.flatnonzero(numbers == number) for number in present]
         decided = [
-            _decide(signals.take(pa.array(rows)), tables[number])
+            decide(signals.take(pa.array(rows)), tables[number])
             for number, rows in zip(present, groups, strict=True)
         ]
         back = pa.array(np.argsort(np.concatenate(groups)))
@@ -247,7 +264,19 @@ class Rules(Stage):
         return numbers
 
 
-def _decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, pa.ListArray]:
+def signals_of(stage: str) -> str:
+    """The column with the signals that a stage of rules saw."""
+    return f"{SIGNALS}_{stage}"
+
+
+def _part_of(signals: pa.StructArray, wanted: pa.StructType) -> pa.StructArray:
+    """Some of the signals; a row without any has nulls."""
+    flat = signals.flatten()
+    columns = [flat[signals.type.get_field_index(field.name)].cast(field.type) for field in wanted]
+    return pa.StructArray.from_arrays(columns, fields=list(wanted))
+
+
+def decide(signals: pa.StructArray, table: RuleTable) -> tuple[pa.StringArray, pa.ListArray]:
     """The first broken rule (null = none) and all broken rules of each row.
 
     A rule about a number that is missing is broken: it cannot be shown to hold.
@@ -353,95 +382,13 @@ class C4Lines(Stage):
         return Outcome(batch, reason)
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """What another rule table would decide about stored rows.
-
-    Attributes:
-        kept: rows that break no rule.
-        dropped: rows by reason, in the order of the table; rules that drop nothing included.
-        without_signals: rows that were rejected before anything was measured; they stay as they are.
-        of_others: rows with a reason that is none of the table's: another stage rejected them, and they stay so.
-        changed: the rows whose reason would differ, with `id`, `reason` (as stored; null = kept) and
-            `new_reason`.
-    """
-
-    kept: int
-    dropped: Mapping[str, int]
-    without_signals: int
-    of_others: int
-    changed: pa.Table
-
-    def __str__(self) -> str:
-        lines = [
-            f"kept {self.kept}",
-            *(f"dropped {count} {reason}" for reason, count in self.dropped.items()),
-        ]
-        return "\n".join(
-            [
-                *lines,
-                f"without signals {self.without_signals}",
-                f"rejected by others {self.of_others}",
-                f"changed {self.changed.num_rows}",
-            ]
-        )
-
-
-def sweep(rows: pa.Table | pa.RecordBatch | Iterable[pa.RecordBatch], table: RuleTable) -> Sweep:
-    """Decides again about stored documents or rejects, from their signals, without reading a text.
-
-    Args:
-        rows: `id` and `signals`, and `reason` where they are rejects; other columns are ignored. Signals
-            are those that the row had when it was stored: of the unedited text for rows that never reached
-            `C4Lines`. Rows with a reason that the table does not know are left to the stage that gave it.
-        table: the rules to try.
-
-    Raises:
-        PlanError: a column or a signal is missing.
-    """
-    changed_type = pa.schema([(ID, pa.string()), (REASON, pa.string()), ("new_reason", pa.string())])
-    dropped = dict.fromkeys((rule.reason for rule in table), 0)
-    kept = without_signals = of_others = 0
-    changed: list[pa.RecordBatch] = []
-    batches = [rows] if isinstance(rows, pa.RecordBatch) else rows
-    for batch in rows.to_batches() if isinstance(rows, pa.Table) else batches:
-        missing = {ID, SIGNALS} - set(batch.schema.names)
-        if missing:
-            raise PlanError(
-                f"sweep needs the column `{min(missing)}`", hint="rejects keep signals by default"
-            )
-        measured = batch.filter(pc.is_valid(batch[SIGNALS]))
-        without_signals += batch.num_rows - measured.num_rows
-        has_reason = REASON in batch.schema.names
-        if has_reason:
-            own = pa.array([None, *dropped], pa.string())
-            judged = measured.filter(pc.is_in(measured[REASON].cast(pa.string()), own))
-            of_others += measured.num_rows - judged.num_rows
-            measured = judged
-        new, _ = _decide(measured[SIGNALS], table)
-        kept += new.null_count
-        for entry in pc.value_counts(new.drop_null()).to_pylist():
-            dropped[entry["values"]] += entry["counts"]
-        old = measured[REASON].cast(pa.string()) if has_reason else pa.nulls(measured.num_rows, pa.string())
-        differs = pc.not_equal(pc.fill_null(old, ""), pc.fill_null(new, ""))
-        columns: list[Any] = [measured[ID].cast(pa.string()), old, new]
-        changed.append(pa.record_batch(columns, schema=changed_type).filter(differs))
-    return Sweep(
-        kept,
-        MappingProxyType(dropped),
-        without_signals,
-        of_others,
-        pa.Table.from_batches(changed, changed_type),
-    )
-
-
 __all__ = [
     "LINE_SIGNAL_UNITS",
     "SIGNAL_UNITS",
     "C4Lines",
     "Rules",
-    "Sweep",
     "TextStats",
-    "sweep",
+    "decide",
+    "signals_of",
     "text_stats",
 ]

@@ -120,7 +120,7 @@ class SegmentDedup(CutBarrier):
 
     def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
         """`segment_dedup_<unit>.json`: repeated segments, their copies, copies and bytes cut, and the most repeated."""
-        return summed_notes(self.name, verdicts)
+        return summed_notes(self.name, verdicts, ("repeated", "copies", "cut", "bytes"))
 
 
 def _spans(batch: pa.RecordBatch, verdicts: pa.Table) -> pa.Array:

@@ -96,7 +96,7 @@ class SubstringDedup(CutBarrier):
 
     def artifacts(self, verdicts: pa.Table) -> Mapping[str, bytes]:
         """`substring_dedup.json`: documents compared and cut, spans and bytes cut."""
-        return summed_notes(self.name, verdicts)
+        return summed_notes(self.name, verdicts, ("documents_compared", "documents_cut", "spans", "bytes"))
 
 
 @dataclass(frozen=True)

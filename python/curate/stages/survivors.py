@@ -1,7 +1,8 @@
 """What exact and near deduplication share: which document stays, and how verdicts say so."""
 
 import difflib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -228,6 +229,43 @@ def removals(
     np.add.at(counts, places, weight[removed])
     kept = {**_located(address[keepers]), DUPLICATES: np.minimum(counts, np.iinfo(np.int32).max)}
     return pa.concat_tables([table_of(gone, VERDICTS), table_of(kept, VERDICTS)])
+
+
+def clusters_by_size(keeper: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """How many documents go, and the sizes of what they leave one document of; a keeper per document that goes."""
+    sizes, counts = np.unique(np.unique(keeper, return_counts=True)[1] + 1, return_counts=True)
+    return {
+        "removed": len(keeper),
+        "clusters": int(counts.sum()),
+        "largest_cluster": int(sizes.max(initial=0)),
+        "clusters_by_size": {str(size): int(count) for size, count in zip(sizes, counts, strict=True)},
+    }
+
+
+def noted(verdicts: pa.Table, summary: Mapping[str, Any]) -> pa.Table:
+    """The verdicts of a partition with what it counted, which rides along to the first shard: row -1 is no document."""
+    told = pa.array([json.dumps(summary)])
+    note = table_of({SHARD: pa.array([0]), ROW: pa.array([-1]), "summary": told}, VERDICTS)
+    return pa.concat_tables([verdicts, note])
+
+
+def summary_file(name: str, verdicts: pa.Table, nothing: Mapping[str, Any]) -> Mapping[str, bytes]:
+    """The counts of all partitions as one file; `nothing` are those of a partition without rows."""
+    notes = verdicts["summary"].drop_null().to_pylist() if verdicts.num_rows else []
+    report = summed([nothing, *(json.loads(note) for note in notes)])
+    return {f"{name}.json": json.dumps(report, indent=2).encode()}
+
+
+def summed(reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Reports of parts as one: counts add up, but the `largest` of anything is the largest of all."""
+    total: dict[str, Any] = {}
+    for report in reports:
+        for name, value in report.items():
+            if isinstance(value, Mapping):
+                total[name] = summed([total.get(name, {}), value])
+            else:
+                total[name] = (max if name.startswith("largest") else sum)([total.get(name, 0), value])
+    return {name: total[name] for name in sorted(total, key=int)} if all(map(str.isdigit, total)) else total
 
 
 def decide(batch: pa.RecordBatch, verdicts: pa.Table) -> Outcome:
