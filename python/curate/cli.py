@@ -303,7 +303,7 @@ def tokenizer() -> None:
 
 @tokenizer.command("report")
 @click.argument("paths", nargs=-1, required=True, metavar="TOKENIZER...")
-@click.option("--text", "text_files", multiple=True, required=True, help="JSONL file with `text` and `lang`.")
+@click.option("--text", "text_files", multiple=True, required=True, help="JSONL, Parquet or Arrow files.")
 @click.option("--pattern", default="cl100k", show_default=True, help="Pattern of .tiktoken files.")
 @click.option("--plot", "picture", help="Write bytes per token as an SVG picture.")
 @click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Texts per language.")
