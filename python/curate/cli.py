@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from curate.cli_languages import languages
+from curate.cli_tokens import export
 from curate.errors import CurateError
 from curate.io.storage import place
 from curate.progress import PatientConsole, watcher
@@ -372,6 +373,7 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
 
 
 command_line.add_command(languages)
+command_line.add_command(export)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -162,6 +162,7 @@ def test_the_flags_are_frozen() -> None:
         "assets": [],
         "contamination": ["--format", "--places", "folder"],
         "compare": ["--held-out", "--out", "--replicates", "--steps", "a", "b"],
+        "export": ["--format", "prefix", "split"],
         "languages": [],
         "remove": ["--ids", "folder"],
         "report": ["--parameters", "folder"],
