@@ -22,7 +22,7 @@ def pipeline(
     cache: str | None = None,
     requests_per_second: float = 2.0,
     output: str = "out",
-    language: str = "en",  # "any" keeps every language
+    language: str = "en",
 ) -> cu.Pipeline:
     """WARC from Common Crawl, text, language, rules, exact and near duplicates, documents.
 
@@ -37,7 +37,7 @@ def pipeline(
         cache: folder for what is fetched.
         requests_per_second: of all workers of this machine together.
         output: the folder to write to.
-        language: label of the texts to keep, or "any".
+        language: labels of the texts to keep, with commas between them, or "any".
     """
     named = {"domain": domains, "language": languages}
     index: dict[str, Any] = {name: value.split(",") for name, value in named.items() if value}
@@ -57,7 +57,7 @@ def pipeline(
             cu.UrlFilter(),
             cu.OptOut(),
             cu.ExtractText(),
-            cu.Language(keep=None if language == "any" else {language}),
+            cu.Language(keep=None if language == "any" else frozenset(language.split(","))),
             cu.TextStats(),
             cu.Rules(cu.GOPHER_REPETITION),
             cu.Rules(cu.GOPHER_QUALITY),

@@ -1,9 +1,12 @@
+import gzip
 import json
 import math
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -102,5 +105,60 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
     assert read_texts([str(texts)], 1) == {"en": [TEXTS["en"][0]], "ja": TEXTS["ja"]}
     texts.write_text("[1]")
-    with pytest.raises(CurateError, match="line 1"):
+    with pytest.raises(CurateError, match="row 1"):
         read_texts([str(texts)], 1)
+
+
+def test_texts_come_from_lines_parquet_and_arrow(tmp_path: Path) -> None:
+    """Each form gives the same; the language is `lang`, or `language` as in the documents of a run."""
+    rows = [{"text": text, "language": lang} for lang, some in TEXTS.items() for text in some]
+    rows.append({"text": "no language", "language": None})
+    expected = {"en": TEXTS["en"], "ja": TEXTS["ja"], "unknown": ["no language"]}
+    table_ = pa.Table.from_pylist(rows)
+    pq.write_table(table_, tmp_path / "00000.parquet")
+    with pa.ipc.new_stream(tmp_path / "stream.arrow", table_.schema) as stream:
+        stream.write(table_)
+    with pa.ipc.new_file(tmp_path / "file.arrow", table_.schema) as file:
+        file.write(table_)
+    lines = "\n".join(json.dumps(row) for row in rows).encode()
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "a.jsonl").write_bytes(lines)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines))
+    for name in ("00000.parquet", "stream.arrow", "file.arrow", "a.jsonl.gz", "deep/**/*.jsonl"):
+        assert read_texts([str(tmp_path / name)], 9) == expected, name
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\x80\x81" * 50, "row 1: no object with a `text`"),
+        (b'{"text": "\xff"}', "row 1: no object with a `text`"),
+        (b'{"text": "\\ud800"}', "row 1: no object with a `text`"),
+        (b'{"text": "a"}\n{"words": "b"}', "row 2: no object with a `text`"),
+        (gzip.compress(b'{"text": "a"}\n' * 9)[:-9], "cut_short"),
+        (b"PAR1" + b"\xee" * 90, "cannot be read"),
+        (b"\xff\xff\xff\xff" + b"\xee" * 90, "cannot be read"),
+    ],
+)
+def test_a_file_without_texts_is_told_in_a_line(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "texts").write_bytes(content)
+    with pytest.raises(CurateError, match=told) as caught:
+        read_texts([str(tmp_path / "texts")], 9)
+    assert caught.value.hint
+    assert len(str(caught.value)) < 400
+
+
+def test_a_table_without_texts_and_a_pattern_without_files_are_told(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"words": ["a"]}), tmp_path / "a.parquet")
+    with pytest.raises(CurateError, match="no column `text`"):
+        read_texts([str(tmp_path / "a.parquet")], 9)
+    with pytest.raises(FileNotFoundError, match=r"no file matches .*\*\*/\*\.jsonl"):
+        read_texts([str(tmp_path / "**/*.jsonl")], 9)
+
+
+def test_the_table_tells_texts_and_tokens() -> None:
+    found = report("bytes", Tokenizer.train([], 257), TEXTS)
+    lines = [line.split() for line in table([found]).splitlines()]
+    assert lines[0][2:5] == ["texts", "tokens", "tokens/text"]
+    assert lines[1][:5] == ["bytes", "en", "2", "29", "14.5"]
+    assert lines[-1][1] == str(29 + len("".join(TEXTS["ja"]).encode()))

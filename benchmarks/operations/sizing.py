@@ -32,7 +32,7 @@ def main() -> None:
 
     every = sorted(Path(arguments.folder).glob("part-*.warc.gz"))
     with tempfile.TemporaryDirectory() as folder:
-        recipe = fineweb_like.pipeline([str(path) for path in every[: arguments.parts]], f"{folder}/out")
+        recipe = fineweb_like.pipeline(",".join(map(str, every[: arguments.parts])), f"{folder}/out")
         watched = Watched(Path(folder) / "out")
         before = usage()
         report = cu.run(recipe, cu.Local(WORKERS), watcher=watched)
@@ -42,7 +42,7 @@ def main() -> None:
         assert after is not None
         seconds = after.seconds - before.seconds
 
-        whole = fineweb_like.pipeline([str(path) for path in every], f"{folder}/never")
+        whole = fineweb_like.pipeline(",".join(map(str, every)), f"{folder}/never")
         chosen = sample(whole.read.files(), arguments.sample_mib << 20)
         files = recipe.read.files()
         told = estimate(recipe.plan(), files, measure(whole, chosen), cores=WORKERS)

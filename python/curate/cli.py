@@ -17,6 +17,7 @@ import click
 
 from curate.cli_finished import remove, sweep, why
 from curate.cli_languages import languages
+from curate.cli_tokens import export
 from curate.errors import CurateError
 from curate.io.storage import Remote, place
 from curate.progress import PatientConsole, watcher
@@ -285,7 +286,7 @@ def tokenizer() -> None:
 
 @tokenizer.command("report")
 @click.argument("paths", nargs=-1, required=True, metavar="TOKENIZER...")
-@click.option("--text", "text_files", multiple=True, required=True, help="JSONL file with `text` and `lang`.")
+@click.option("--text", "text_files", multiple=True, required=True, help="JSONL, Parquet or Arrow files.")
 @click.option("--pattern", default="cl100k", show_default=True, help="Pattern of .tiktoken files.")
 @click.option("--plot", "picture", help="Write bytes per token as an SVG picture.")
 @click.option("--limit", type=click.IntRange(1), default=2000, show_default=True, help="Texts per language.")
@@ -353,7 +354,7 @@ def get_ut1(folder: str, categories: tuple[str, ...]) -> int:
     return 0
 
 
-for command in (languages, remove, sweep, why):
+for command in (export, languages, remove, sweep, why):
     command_line.add_command(command)
 
 

@@ -21,6 +21,9 @@ from curate.schema import as_large_strings
 from curate.text_batches import text_batches
 
 END_OF_TEXT = "<|endoftext|>"
+_CONVERT = (
+    'Tokenizer.from_tiktoken(path, "cl100k", {"<|endoftext|>": 100257}).save("tokenizer.json") makes one'
+)
 
 #: Special tokens a text may spell: "all", or these; the others are ordinary text.
 AllowedSpecial = Literal["all"] | Collection[str]
@@ -96,8 +99,10 @@ class Tokenizer:
         """Reads a `tokenizer.json` from a path or URL; a compressed file by its extension.
 
         Raises:
-            CurateError: the file is damaged, or not byte-level BPE.
+            CurateError: the file is damaged, not byte-level BPE, or a `.tiktoken` file: see `from_tiktoken`.
         """
+        if ".tiktoken" in str(path).rpartition("/")[2]:
+            raise CurateError(f"{path} tells neither its pattern nor its special tokens", hint=_CONVERT)
         return cls.from_bytes(_read(path))
 
     @classmethod
@@ -177,8 +182,7 @@ class Tokenizer:
         if max_tokens is not None and max_tokens < 0:
             raise ValueError(f"max_tokens={max_tokens} is negative")
         strings, names = as_large_strings(texts), _names(allowed_special)
-        found = self._native.encode_batch(strings, names, last, wide, max_tokens)
-        return pa.array(found)
+        return pa.array(self._native.encode_batch(strings, names, last, wide, max_tokens))
 
     def encode_with_offsets(
         self, text: str, *, allowed_special: AllowedSpecial = ()
@@ -443,5 +447,4 @@ def _listed(pattern: str | Sequence[str]) -> list[str]:
 
 def _read(path: str) -> bytes:
     with fsspec.open(str(path), "rb", compression="infer") as file:
-        data: bytes = file.read()
-    return data
+        return bytes(file.read())

@@ -1,17 +1,17 @@
 """What a tokenizer does to text: lengths, balance between languages, and tokens that should not be there."""
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from curate.errors import CurateError
+from curate.io.texts import read_rows
 from curate.schema import as_large_strings
 from curate.tokenizer import Tokenizer
 
@@ -65,28 +65,20 @@ class TokenizerReport:
     suspicious: Mapping[int, str]
 
 
-def read_texts(files: Sequence[str], limit: int) -> dict[str, list[str]]:
-    """Up to `limit` texts of each language from JSON Lines files (compressed by their extension).
+def read_texts(urls: Sequence[str], limit: int) -> dict[str, list[str]]:
+    """Up to `limit` texts of each language from JSON Lines, Parquet or Arrow files; see `curate.io.texts.read_rows`.
 
-    A line without `lang` counts as of the language "unknown".
+    The language stands in `lang` or, as in the documents of a run, in `language`; else it is "unknown".
 
     Raises:
-        CurateError: a line is not an object with a `text`.
+        FileNotFoundError: there is no such file.
+        CurateError: a file is damaged or holds no texts.
     """
     texts: dict[str, list[str]] = {}
-    for path in files:
-        with fsspec.open(path, "rt", encoding="utf-8", compression="infer") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    row = json.loads(line)
-                    text, language = row["text"], str(row.get("lang", "unknown"))
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    raise CurateError(
-                        f"{path}, line {number}: no object with a text", hint="expected JSON Lines"
-                    ) from error
-                some = texts.setdefault(language, [])
-                if len(some) < limit and isinstance(text, str):
-                    some.append(text)
+    for row in chain.from_iterable(read_rows(url, ("lang", "language")) for url in urls):
+        some = texts.setdefault(str(row.get("lang") or row.get("language") or "unknown"), [])
+        if len(some) < limit and isinstance(row["text"], str):
+            some.append(row["text"])
     return texts
 
 
@@ -190,6 +182,9 @@ def table(reports: Sequence[TokenizerReport]) -> str:
     columns = (
         "tokenizer",
         "language",
+        "texts",
+        "tokens",
+        "tokens/text",
         "bytes/token",
         "chars/token",
         "tokens/word",
@@ -201,6 +196,9 @@ def table(reports: Sequence[TokenizerReport]) -> str:
         (
             one.name,
             row.language,
+            str(row.texts),
+            str(row.tokens),
+            f"{row.tokens / max(row.texts, 1):.1f}",
             f"{row.bytes_per_token:.3f}",
             f"{row.characters_per_token:.3f}",
             f"{row.tokens_per_word:.3f}",
@@ -213,10 +211,20 @@ def table(reports: Sequence[TokenizerReport]) -> str:
     ]
     lines = _aligned([columns, *rows])
     lines.append("")
-    heads = ("tokenizer", "ids", "never used", "unreachable", "not whole characters", "longest", "suspicious")
+    heads = (
+        "tokenizer",
+        "tokens",
+        "ids",
+        "never used",
+        "unreachable",
+        "not whole characters",
+        "longest",
+        "suspicious",
+    )
     facts = [
         (
             one.name,
+            sum(row.tokens for row in one.languages),
             one.vocab_size,
             len(one.never_used),
             len(one.unreachable),

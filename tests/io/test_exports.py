@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
+from curate import cli_tokens
+from curate.cli import command_line
 from curate.errors import CurateError, OutputError
 from curate.io import exports
 from curate.io.exports import FORMATS, export_tokens, import_tokens, read_export
@@ -253,3 +256,22 @@ def test_datatrove_reads_it(tmp_path, datatrove_python):
     found = said_by(datatrove_python, code, tmp_path / "part.ds", Path(torch.__file__).parent.parent)
     flat = [t for d in documents for t in d]
     assert [row for row, _ in found] == [flat[k : k + 5] for k in range(0, len(flat) // 5 * 5, 5)]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_command_writes_what_the_function_writes(form, tmp_path):
+    source = write(tmp_path / "split", some_documents(5000))
+    expected = export_tokens(source, tmp_path / "function" / "x", form)
+    words = ["export", str(source), str(tmp_path / "command" / "x"), "--format", form]
+    done = CliRunner().invoke(command_line, words, standalone_mode=False)
+    assert (done.exception, done.return_value) == (None, 0)
+    written = [Path(line) for line in done.output.splitlines()]
+    assert [path.name for path in written] == [path.name for path in expected]
+    assert [path.read_bytes() for path in written] == [path.read_bytes() for path in expected]
+
+
+def test_the_formats_are_where_one_looks_for_them():
+    """In the help of the command and in that of the function."""
+    assert cli_tokens.FORMATS == FORMATS
+    for form in FORMATS:
+        assert f'"{form}"' in export_tokens.__doc__

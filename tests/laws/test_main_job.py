@@ -70,11 +70,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def flagship(sample: Any, output: Path, **parameters: Any) -> cu.Pipeline:
     """The recipe on the sample, with a small vocabulary."""
     return fineweb_like.pipeline(
-        input=f"{sample.folder}/*.warc*",
         output=str(output),
-        evals=f"{sample.folder}/evals.jsonl",
         blocked_domains=",".join(sample.blocked_domains),
         **{
+            "input": f"{sample.folder}/*.warc*",
+            "evals": f"{sample.folder}/evals.jsonl",
             "vocab_size": 700,
             "valid_share": 0.1,
             "engine": "resiliparse",
@@ -276,9 +276,54 @@ def test_a_run_that_keeps_nothing_leaves_loadable_outputs(sample: Any, tmp_path:
 
 def test_a_given_tokenizer_is_used_and_copied(sample: Any, finished: Path, tmp_path: Path) -> None:
     given = finished / "tokenizer" / "tokenizer.json"
-    cu.run(flagship(sample, tmp_path / "out", tokenizer=str(given)), cu.Local(2))
+    cu.run(flagship(sample, tmp_path / "out", tokenizer=str(given), vocab_size=None), cu.Local(2))
     assert verify(tmp_path / "out") == []
     assert (tmp_path / "out" / "tokenizer" / "tokenizer.json").read_bytes() == given.read_bytes()
+
+
+@pytest.mark.parametrize("of_training", [{"vocab_size": 700}, {"vocab_size": None, "tokenizer_sample": 0.5}])
+def test_a_given_tokenizer_is_not_trained(sample: Any, tmp_path: Path, of_training: dict[str, Any]) -> None:
+    with pytest.raises(cu.PlanError, match="`vocab_size` and `tokenizer_sample`"):
+        flagship(sample, tmp_path / "out", tokenizer="tokenizer.json", **of_training)
+
+
+def test_several_stand_between_commas(sample: Any, tmp_path: Path) -> None:
+    """Inputs, languages, evaluation sets and their columns; any policy for personal data."""
+    tables = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for table in tables:
+        table.write_text(json.dumps({"prompt": f"{table.name} asks", "reply": "and says"}))
+    files = sorted(Path(sample.folder).glob("*.warc*"))[:2]
+    plan = flagship(
+        sample,
+        tmp_path / "out",
+        input=", ".join(map(str, files)),
+        language="en,de",
+        evals=",".join(map(str, tables)),
+        eval_fields="prompt,reply",
+        pii="mask",
+    )
+    stages = {stage.name: stage for stage in plan.stages}
+    assert [file.path for file in plan.read.files()] == [str(file) for file in files]
+    assert stages["language"].keep == {"en", "de"}
+    assert stages["decontaminate"].coverage()["items"] == 2
+    assert stages["scrub_pii"].policy == "mask"
+
+
+def test_kept_work_spares_the_first_phase_the_old_input(sample: Any, tmp_path: Path) -> None:
+    crawl = tmp_path / "crawl"
+    crawl.mkdir()
+    first, second = sorted(Path(sample.folder).glob("*.warc*"))[:2]
+    shutil.copy(first, crawl / "1.warc.gz")
+    run = {"input": f"{crawl}/*.warc*", "keep_work": True}
+    cu.run(flagship(sample, tmp_path / "out", **run), cu.Local(1))
+    ledger = tmp_path / "out" / "ledger"
+    (read,) = ledger.glob("phase-1-*0.json")
+    before = read.stat().st_mtime_ns
+    shutil.copy(second, crawl / "2.warc.gz")
+    cu.run(flagship(sample, tmp_path / "out", **run), cu.Local(1), restart=True)
+    assert read.stat().st_mtime_ns == before
+    assert len(list(ledger.glob("phase-1-*.json"))) == 2
+    assert verify(tmp_path / "out") == []
 
 
 def test_take_downs_reach_documents_rejects_and_tokens(sample: Any, finished: Path, tmp_path: Path) -> None:

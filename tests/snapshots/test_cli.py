@@ -169,6 +169,7 @@ def test_the_flags_are_frozen() -> None:
         "assets": [],
         "contamination": ["--format", "--places", "folder"],
         "compare": ["--held-out", "--out", "--replicates", "--steps", "a", "b"],
+        "export": ["--format", "prefix", "split"],
         "languages": [],
         "remove": ["--ids", "--urls", "--with-duplicates", "folder"],
         "report": ["--parameters", "folder"],

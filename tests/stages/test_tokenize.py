@@ -154,3 +154,17 @@ def test_a_missing_delimiter_is_refused_before_a_run(tmp_path: Path) -> None:
 def test_a_missing_verdict_is_an_error() -> None:
     with pytest.raises(OutputError):
         Tokenize(PARAMS).apply(documents(TEXTS), pa.table({}))
+
+
+def test_a_tiktoken_file_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
+    """It names neither pattern nor special tokens, and every document ends in one."""
+    trained = Tokenizer.train(["a cat sat"] * 3, 270)
+    path = str(tmp_path / "a.tiktoken")
+    trained.save_tiktoken(path)
+    with pytest.raises(CurateError, match="neither its pattern nor its special tokens") as caught:
+        Tokenize(path).identity()
+    assert "from_tiktoken" in str(caught.value.hint)
+    converted = str(tmp_path / "tokenizer.json")
+    specials = {"<|endoftext|>": trained.vocab_size}
+    Tokenizer.from_tiktoken(path, "gpt2", specials).save(converted)
+    assert Tokenize(converted).adds.names == ["input_ids"]

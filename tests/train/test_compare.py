@@ -121,6 +121,27 @@ def test_what_is_refused(tokenizer, tmp_path):
         assert caught.value.hint
 
 
+def test_held_out_text_of_one_dataset_alone_is_refused(tokenizer, tmp_path):
+    a = write(tmp_path / "a", prose(10, 1), prose(5, 2), tokenizer)
+    b = write(tmp_path / "b", prose(10, 3), [], tokenizer)
+    with pytest.raises(CurateError, match=r"B \(.*/b`\) has no valid split") as caught:
+        compare(a, b, CONFIG)
+    assert "--held-out" in caught.value.hint
+    with pytest.raises(CurateError, match=r"A \(.*/b/train`\) has no valid split"):
+        compare(b / "train", a, CONFIG)
+
+
+@pytest.mark.parametrize("given", [None, {"x": ["the cat sat"]}])
+def test_a_fault_of_the_second_dataset_shows_before_the_first_is_trained(given, tokenizer, tmp_path):
+    a = write(tmp_path / "a", prose(50, 1), prose(5, 2), tokenizer)
+    few = write(tmp_path / "few", ["cat"], prose(5, 4), tokenizer)
+    steps = []
+    for b, error in ((tmp_path / "typo", FileNotFoundError), (few, CurateError)):
+        with pytest.raises(error):
+            compare(a, b, CONFIG, held_out=given, on_step=lambda arm, record: steps.append(arm))
+    assert steps == []
+
+
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 def test_the_interval_covers_no_difference_as_often_as_it_says(spread):
     """Replicates that differ by chance: of 100 experiments at most one in ten shows an effect."""

@@ -59,9 +59,11 @@ def export_tokens(source: str | Path, prefix: str | Path, form: str) -> list[Pat
     """Writes a split of documents in another trainer's layout; each file appears whole or not at all.
 
     Args:
-        source: a finished split.
+        source: a finished split, such as `out/tokens/train`.
         prefix: path of the files without their endings.
-        form: see the table above.
+        form: "megatron" (Megatron-LM: `PREFIX.bin`, `.idx`), "llmc" (llm.c: `PREFIX_000000.bin`, ...), "nanogpt"
+            (`PREFIX.bin`, ids of 16 bits alone), "ds" (datatrove, nanotron: `PREFIX.ds`, `.ds.index`,
+            `.ds.metadata`, `.ds.loss`) or "npy" (NumPy: `PREFIX.npy`, `.index.npy`).
 
     Returns:
         The files written.
@@ -115,7 +117,7 @@ def import_tokens(
 
     Args:
         prefix: path of the files without their endings.
-        form: see the table above.
+        form: one that `export_tokens` writes.
         folder: the new split.
         tokenizer: that made the ids; llmc and nanogpt find the ends of documents by its delimiter.
         token_bytes: 2 or 4, the width of ids in `ds`, which its files do not tell surely; None = from

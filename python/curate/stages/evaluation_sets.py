@@ -103,7 +103,8 @@ def _read(file: Any, path: str, fields: tuple[str, ...]) -> pa.Table:
             there = ", ".join(table.column_names)
             raise PlanError(
                 f"{path}: none of the columns {', '.join(fields)}",
-                hint=f"name the columns with the items' text by `fields=`; there are {there}",
+                hint="name the columns with the items' text: `fields=` of Decontaminate, `eval_fields=` of the main "
+                f"recipe; there are {there}",
             )
         texts = pc.binary_join_element_wise(*map(_strings, present), pa.scalar("\n", pa.large_string()))
         rows = pa.array(map(str, range(table.num_rows)), pa.string())

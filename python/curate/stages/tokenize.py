@@ -34,7 +34,7 @@ class TrainTokenizer(Barrier):
 
     Attributes:
         vocab_size: highest number of ids, the special tokens and the 256 bytes included.
-        pattern: "gpt2", "cl100k", "o200k", "qwen2", or a regular expression.
+        pattern: "gpt2", "cl100k", "o200k", "qwen2", "deepseek", or a regular expression.
         special_tokens: get the first ids.
         min_frequency: pairs that occur less often are not merged.
         max_token_length: merges stay strictly below this many bytes; None = no limit.

@@ -143,18 +143,17 @@ def compare(
     Raises:
         FileNotFoundError: there is no such folder.
         OutputError: a damaged dataset.
-        CurateError: fewer than 2 replicates, nothing held out, or too few tokens.
+        CurateError: fewer than 2 replicates, nothing held out, by one of the two alone, or too few tokens.
     """
     config = config or TrainConfig()
     if not 2 <= replicates <= len(STUDENT) + 1:
         raise CurateError(f"{replicates} replicates", hint=f"2 to {len(STUDENT) + 1}")
     arms = {"A": place(a), "B": place(b)}
-    texts = held_out or {name: valid_texts(path, held_out_bytes) for name, path in arms.items()}
-    texts = {name: [text for text in found if text] for name, found in texts.items()}
+    for path in arms.values():  # a fault of B shows before A is trained
+        _part(path, config, 0)
+    texts = _held_out(arms, held_out, held_out_bytes)
     flat = [text for found in texts.values() for text in found]
     sizes = np.array([len(text.encode()) for text in flat], np.float64)
-    if not flat:
-        raise CurateError("nothing is held out", hint="give held_out texts, or datasets with a valid split")
     nats = {name: np.empty((replicates, len(flat))) for name in arms}
     epochs, digests = {}, {}
     for name, path in arms.items():
@@ -259,6 +258,26 @@ def valid_texts(folder: Place, limit: int) -> list[str]:
         if size > limit and texts:
             break
         texts.append(text)
+    return texts
+
+
+def _held_out(
+    arms: Mapping[str, Place], given: Mapping[str, Sequence[str]] | None, limit: int
+) -> dict[str, list[str]]:
+    """Held-out set -> texts that are not empty. Texts of one arm alone would favour it."""
+    if given is not None:
+        texts = {name: [text for text in found if text] for name, found in given.items()}
+        if not any(texts.values()):
+            raise CurateError("the held-out texts are empty", hint="give some that neither dataset has")
+        return texts
+    texts = {name: [text for text in valid_texts(path, limit) if text] for name, path in arms.items()}
+    for name, found in texts.items():
+        if not found:
+            raise CurateError(
+                f"{name} (`{arms[name]}`) has no valid split with text",
+                hint="a comparison takes held-out text of both: name a file of texts with --held-out (`held_out=`), "
+                "or make both with a `valid_share` above 0",
+            )
     return texts
 
 
