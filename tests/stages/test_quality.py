@@ -14,7 +14,7 @@ from curate.stages.quality import (
     TextStats,
     text_stats,
 )
-from curate.stages.resweep import sweep
+from curate.resweep import sweep
 from curate.stages.rule_tables import C4, DCLM, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
 
 TABLES = [GOPHER_REPETITION, GOPHER_QUALITY, C4, FINEWEB, DCLM]
