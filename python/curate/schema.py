@@ -111,7 +111,11 @@ def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     if isinstance(texts, pa.Array):
-        return texts if texts.type == pa.large_string() else texts.cast(pa.large_string())
+        if texts.type == pa.large_string():
+            return texts
+        if not _is_text(texts.type):
+            raise TypeError(f"expected texts, got {texts.type}")
+        return texts.cast(pa.large_string())
     if hasattr(texts, "__arrow_c_array__"):
         return as_large_strings(pa.array(texts))
     held = list(texts)
@@ -119,8 +123,18 @@ def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -
         return _from_strings(held)
     try:
         return pa.array(held, pa.large_string())
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise TypeError(f"expected texts: {error}") from error
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    """Whether values are text, bytes of it, or missing; numbers and times would only be printed."""
+    if pa.types.is_dictionary(type_):
+        return _is_text(type_.value_type)
+    if isinstance(type_, pa.BaseExtensionType):
+        return _is_text(type_.storage_type)
+    kinds = ("null", "string", "large_string", "string_view", "binary", "large_binary", "binary_view")
+    return any(getattr(pa.types, f"is_{kind}")(type_) for kind in kinds)
 
 
 def _from_strings(texts: list[str | None]) -> pa.LargeStringArray:
