@@ -15,6 +15,7 @@ import pytest
 import curate as cu
 from curate.classifier_training import _best_threshold, _roc_auc
 from curate.errors import CurateError
+from curate.io.atomic import temporary_name
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAINER = Path(os.environ.get("CURATE_FASTTEXT_PYTHON", REPOSITORY / ".venvs/fasttext/bin/python"))
@@ -178,6 +179,63 @@ def test_too_little_is_an_error(tmp_path):
     for wrong in ({"held_out": 0.0}, {"label": "x", "other": "x"}):
         with pytest.raises(CurateError):
             cu.train_classifier(one, other, str(tmp_path / "m.bin"), **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"label": "high quality"},
+        {"label": "a\nb"},
+        {"label": ""},
+        {"other": "low\0quality"},
+        {"word_ngrams": 0},
+        {"word_ngrams": 17},
+        {"dimension": 0},
+        {"epochs": 0},
+        {"buckets": 0},
+    ],
+)
+def test_what_cannot_train_is_refused_before_anything_is_read(wrong, tmp_path):
+    model = tmp_path / "m.bin"
+    model.write_bytes(b"an older model")
+    with pytest.raises(CurateError) as raised:
+        cu.train_classifier(str(tmp_path / "absent"), str(tmp_path / "absent"), str(model), **wrong)
+    assert next(iter(wrong)) in str(raised.value) or "no label" in str(raised.value)
+    assert model.read_bytes() == b"an older model"
+
+
+def script(path, line):
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_an_interpreter_that_leaves_no_model_keeps_the_older_one(sets, tmp_path):
+    model = tmp_path / "m.bin"
+    model.write_bytes(b"an older model")
+    leftover = model.with_name(temporary_name(model.name))
+    for line, told in (
+        ("true", "exit 0"),
+        ("echo '{}'", "exit 0"),
+        ("kill -9 $$", "signal 9"),
+        ("exit 7", "exit 7"),
+    ):
+        leftover.write_bytes(b"half a model")
+        with pytest.raises(CurateError, match=told):
+            cu.train_classifier(
+                *sets, str(model), python=script(tmp_path / "python", f"cat >/dev/null; {line}")
+            )
+        assert model.read_bytes() == b"an older model"
+        assert not leftover.exists()
+
+
+def test_a_report_that_cannot_be_read_counts_as_unknown(sets, tmp_path):
+    model = tmp_path / "m.bin"
+    model.write_bytes(b"an older model")
+    for content in (b"", b"{", b"[]", b"{}", b'{"task": 1}', b"\xff"):
+        Path(f"{model}.json").write_bytes(content)
+        with pytest.raises(CurateError, match="no interpreter"):
+            cu.train_classifier(*sets, str(model), python=str(tmp_path / "absent"))
 
 
 def test_thresholds_and_areas_by_hand():

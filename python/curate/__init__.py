@@ -16,6 +16,7 @@ from curate.io.warc import read_warc
 from curate.language_rules import LanguageRules
 from curate.pipeline import Pipeline
 from curate.report import Report
+from curate.resweep import sweep
 from curate.run.decide import apply
 from curate.run.driver import run
 from curate.run.local import Local
@@ -35,7 +36,6 @@ from curate.stages.near_dedup import NearDedup, minhash_signatures, write_near_i
 from curate.stages.optout import OptOut
 from curate.stages.pii import PIIAudit, ScrubPII, audit_pii, find_pii, scrub_pii
 from curate.stages.quality import C4Lines, Rules, TextStats, text_stats
-from curate.resweep import sweep
 from curate.stages.rule_tables import C4, DCLM, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
 from curate.stages.segment_dedup import SegmentDedup
 from curate.stages.substring_dedup import SubstringDedup

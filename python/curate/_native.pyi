@@ -300,8 +300,13 @@ def text_stats(
 def broken_rules(rows: int, rules: list[tuple[str, ArrowArray, str, float]]) -> tuple[ArrowArray, ArrowArray]:
     """The first rule that each row breaks (string), and all (list<string>). Rules: name, numbers, comparison, limit."""
 
-def count_listed_words(texts: ArrowArray, words: list[str]) -> ArrowArray:
-    """int32 per text: places that hold an entry of the list."""
+@final
+class ListedWords:
+    """A list of words, compiled once and shared by threads."""
+
+    def __new__(cls, words: list[str]) -> ListedWords: ...
+    def count(self, texts: ArrowArray) -> ArrowArray:
+        """int32 per text: places that hold an entry of the list, null where the text is null."""
 
 def c4_lines(
     texts: ArrowArray,

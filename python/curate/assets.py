@@ -96,8 +96,8 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     """
     asset = ASSETS.get(os.fspath(name))
     if asset is None:
-        address = plain(os.fspath(name))
-        return local_file(address) if is_remote(address) else _explicit(Path(address))
+        address = plain(os.fspath(name)) if name else ""
+        return local_file(address) if is_remote(address) else _explicit(address)
     cached = cache_dir() / asset.file_name
     for candidate in (cached, _packaged(asset)):
         if candidate is not None and candidate.is_file():
@@ -198,12 +198,13 @@ def _sha256(path: Path, size_bytes: int, modified_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _explicit(path: Path) -> Path:
+def _explicit(name: str) -> Path:
+    path = Path(name)
     if path.is_file():
         return path
     if path.suffix or path.parent != Path():
         raise FileNotFoundError(f"no file at {path}")
-    raise _unknown(str(path))
+    raise _unknown(name)
 
 
 def _packaged(asset: Asset) -> Path | None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from curate.io.texts import read_texts
 
 _CHILD = Path(__file__).with_name("fasttext_child.py")
 _INSTALL = "in an environment of its own: pip install 'fasttext-wheel' 'numpy<2', then python=PATH of its interpreter"
+_LABEL = r"[^\s\0]+"
+_LONGEST_WORD_NGRAM = 16  # of the models that `_native.LanguageModel` reads
 # what fastText takes for white space; words that are labels or hold the end of a line
 _SPACES = r"[ \n\r\t\x0b\x0c\x00]+"
 _MARKS = r"(^| )(__label__[^ ]*|[^ ]*</s>[^ ]*)"
@@ -95,23 +98,33 @@ def train_classifier(
         positive: paths, fsspec URLs or patterns of good documents, JSONL or Parquet with `text`.
         negative: likewise of the others.
         model: where the model goes; a name in `.ftz` is quantised, with less precision.
-        label: name of good texts.
-        other: name of the others.
+        label: name of good texts, without white space.
+        other: name of the others, likewise.
         held_out: share of the texts that only measure, 0 to 1; half of them choose the threshold.
-        word_ngrams: longest n-gram of words.
-        dimension: numbers per word and n-gram.
-        epochs: passes over the texts.
+        word_ngrams: longest n-gram of words, 1 to 16.
+        dimension: numbers per word and n-gram, at least 1.
+        epochs: passes over the texts, at least 1.
         learning_rate: at the start; it falls to 0.
-        buckets: rows that share all n-grams.
+        buckets: rows that share all n-grams, at least 1.
         python: an interpreter that can import a `fasttext` that trains. Several packages provide the module of that
             name and overwrite each other (`fasttext-predict` among them, which ours brings along): if the one here
             cannot train, name another environment's.
 
     Raises:
-        CurateError: no `fasttext` there, or one that cannot train; a set without texts.
+        CurateError: a parameter out of range; no `fasttext` there, or one that cannot train; a set without texts.
     """
     if not 0 < held_out < 1 or label == other:
         raise CurateError("held_out is a share between 0 and 1, and the labels differ", hint="held_out=0.2")
+    for name in (label, other):
+        if not re.fullmatch(_LABEL, name):
+            raise CurateError(f"{name!r} is no label of fastText", hint="use letters without white space")
+    if not 1 <= word_ngrams <= _LONGEST_WORD_NGRAM:
+        raise CurateError(
+            f"word_ngrams={word_ngrams} is not 1 to {_LONGEST_WORD_NGRAM}", hint="word_ngrams=2"
+        )
+    for name, number in (("dimension", dimension), ("epochs", epochs), ("buckets", buckets)):
+        if number < 1:
+            raise CurateError(f"{name}={number} is less than 1", hint="leave it out for the usual one")
     texts, ambiguous = _apart(_read(positive), _read(negative))
     arguments: dict[str, int | float | str] = {
         "wordNgrams": word_ngrams,
@@ -194,13 +207,13 @@ def _apart(good: _Texts, others: _Texts) -> tuple[tuple[_Texts, _Texts], int]:
 
 
 def _known(model: Path, task: str) -> ClassifierReport | None:
-    """The report of an earlier training of the same, if its model is still there."""
-    report = Path(f"{model}.json")
-    if not report.exists() or not model.exists():
+    """The report of an earlier training of the same, if it can be read and its model is still there."""
+    try:
+        stored = json.loads(Path(f"{model}.json").read_text("utf-8"))
+        same = stored.pop("task") == task and stored["sha256"] == sha256_file(model)
+        return ClassifierReport(**{**stored, "model": str(model)}) if same else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    stored = json.loads(report.read_text("utf-8"))
-    same = stored.pop("task") == task and stored["sha256"] == sha256_file(model)
-    return ClassifierReport(**{**stored, "model": str(model)}) if same else None
 
 
 def _fit(texts: dict[str, _Texts], model: Path, arguments: dict[str, int | float | str], python: str) -> str:
@@ -211,6 +224,7 @@ def _fit(texts: dict[str, _Texts], model: Path, arguments: dict[str, int | float
             for line in _lines(texts):
                 file.write(line + "\n")
         task = {"texts": str(path), "model": str(temporary), "arguments": arguments}
+        temporary.unlink(missing_ok=True)  # what a killed training left must not pass for this one's model
         # Builds of fastText's newest sources leave most weights unset when one thread trains; the C library sets them.
         environment = {**os.environ, "MALLOC_PERTURB_": "255"}
         try:
@@ -226,12 +240,24 @@ def _fit(texts: dict[str, _Texts], model: Path, arguments: dict[str, int | float
             raise CurateError(f"no interpreter at {python}: {error}", hint=_INSTALL) from error
         if done.returncode == NO_MODULE:
             raise CurateError(f"{python} has no module `fasttext`", hint=_INSTALL)
-        told = json.loads(done.stdout.splitlines()[-1])["package"] if done.stdout.strip() else ""
+        told = _package(done.stdout)
         if done.returncode == CANNOT_TRAIN:
             raise CurateError(f"the module `fasttext` of {python} ({told}) cannot train", hint=_INSTALL)
-        if done.returncode:
-            raise CurateError(f"fastText failed: {done.stderr.strip()[-500:]}", hint="see its message")
-    return str(told)
+        if done.returncode or not temporary.exists():
+            ending = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
+            message = done.stderr.strip()[-500:] or f"{python} ended with {ending} and left no model"
+            raise CurateError(
+                f"fastText failed: {message}", hint="see its message; python=PATH is an interpreter"
+            )
+    return told
+
+
+def _package(stdout: str) -> str:
+    """The package that the child names; nothing if it was another program that ran."""
+    try:
+        return str(json.loads(stdout.splitlines()[-1])["package"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _lines(texts: dict[str, _Texts]) -> Iterator[str]:

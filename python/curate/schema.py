@@ -127,6 +127,8 @@ def as_large_strings(texts: pa.Array | pa.ChunkedArray | Iterable[str | None]) -
 def _holds_strings(type_: pa.DataType) -> bool:
     if pa.types.is_dictionary(type_):
         return _holds_strings(type_.value_type)
+    if isinstance(type_, pa.BaseExtensionType):
+        return _holds_strings(type_.storage_type)
     kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
     return any(is_kind(type_) for is_kind in kinds)
 

@@ -104,9 +104,19 @@ def test_batches_may_be_cut_anywhere(model):
         assert pa.concat_arrays(parts) == stage(whole).reason
 
 
+def test_text_of_any_arrow_type(model):
+    plain = pa.array(["good", "bad", None, " "])
+    expected = QualityClassifier(model, "hq")(pa.record_batch({"text": plain}))
+    for text in (plain.cast(pa.string_view()), plain.dictionary_encode()):
+        outcome = QualityClassifier(model, "hq")(pa.record_batch({"text": text}))
+        assert outcome.reason == expected.reason
+        assert outcome.batch["quality_score"] == expected.batch["quality_score"]
+
+
 def test_bad_parameters_and_files(model, tmp_path):
-    with pytest.raises(PlanError):
-        QualityClassifier(model, "hq", min_score=1.5)
+    for wrong in (1.5, "0.5"):
+        with pytest.raises(PlanError, match="not a probability"):
+            QualityClassifier(model, "hq", min_score=wrong)
     with pytest.raises(PlanError, match="no label `best`") as raised:
         QualityClassifier(model, "best")(batch("good"))
     assert "hq" in raised.value.hint

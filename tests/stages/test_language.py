@@ -177,11 +177,30 @@ def test_languages_have_limits_of_their_own():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"min_scores": {"de": 2}}, {"top_k": 0}, {"keep_mixed": False}, {"mixed_share": -1}]
+    "wrong",
+    [
+        {"min_scores": {"de": 2}},
+        {"min_scores": {"de": "0.5"}},
+        {"min_score": "0.5"},
+        {"top_k": 0},
+        {"keep": set()},
+        {"keep_mixed": False},
+        {"mixed_share": -1},
+    ],
 )
 def test_more_bad_parameters(wrong):
     with pytest.raises(PlanError):
         Language(**wrong)
+
+
+def test_what_is_asked_of_the_functions_is_checked():
+    for k in (0, -1):
+        with pytest.raises(ValueError, match=f"k={k} languages"):
+            detect_languages([ENGLISH], k)
+    with pytest.raises(TypeError, match="expected texts"):
+        detect_language(pa.array([1, 2]))
+    with pytest.raises(CurateError, match="no asset is named ``"):
+        detect_language([ENGLISH], model="")
 
 
 def test_batches_of_every_option_may_be_cut_anywhere():

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from curate.errors import PlanError
+from curate.resweep import sweep
 from curate.stages.quality import (
     LINE_SIGNAL_UNITS,
     SIGNAL_UNITS,
@@ -14,7 +15,6 @@ from curate.stages.quality import (
     TextStats,
     text_stats,
 )
-from curate.resweep import sweep
 from curate.stages.rule_tables import C4, DCLM, FINEWEB, GOPHER_QUALITY, GOPHER_REPETITION, Rule, RuleTable
 
 TABLES = [GOPHER_REPETITION, GOPHER_QUALITY, C4, FINEWEB, DCLM]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import pyarrow as pa
@@ -43,8 +44,8 @@ class QualityClassifier(Stage):
     column: str = "quality_score"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_score <= 1:
-            raise PlanError(f"min_score={self.min_score} is not a probability", hint="use 0 to 1")
+        if not isinstance(self.min_score, Real) or not 0 <= self.min_score <= 1:
+            raise PlanError(f"min_score={self.min_score!r} is not a probability", hint="use 0 to 1")
 
     @property
     def name(self) -> str:
@@ -81,8 +82,9 @@ class QualityClassifier(Stage):
             raise PlanError(
                 f"the model {path} has no label `{self.label}`", hint=f"it has {', '.join(model.labels[:12])}"
             )
-        score = pa.array(model.score(as_large_strings(batch[TEXT]), self.label))
-        empty = pc.or_(pc.is_null(score), pc.match_substring_regex(batch[TEXT], r"^\s*$"))
+        texts = as_large_strings(batch[TEXT])
+        score = pa.array(model.score(texts, self.label))
+        empty = pc.or_(pc.is_null(score), pc.match_substring_regex(texts, r"^\s*$"))
         empty = pc.fill_null(empty, True)
         score = pc.if_else(empty, pa.scalar(None, pa.float32()), score)
         low = pc.fill_null(pc.less(score, pa.scalar(self.min_score, pa.float32())), False)

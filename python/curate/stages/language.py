@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import pyarrow as pa
@@ -72,13 +73,18 @@ def detect_languages(
 
     Args:
         texts: any Arrow string array or an iterable of `str`; newlines count as spaces.
-        k: most languages per text.
+        k: most languages per text, at least 1.
         model: name of an asset or path of a fastText model.
 
     Returns:
         `list<struct<language: string, score: float>>`, null where the text is null.
 
+    Raises:
+        ValueError: k is less than 1.
+
     """
+    if k < 1:
+        raise ValueError(f"k={k} languages per text: use 1 or more")
     return _likeliest(load_model(model), as_large_strings(texts), k)
 
 
@@ -146,14 +152,16 @@ class Language(Stage):
             raise PlanError(f"keep={self.keep!r} is one string", hint=f"pass a set: keep={{{self.keep!r}}}")
         if self.keep is not None:
             object.__setattr__(self, "keep", frozenset(self.keep))
+            if not self.keep:
+                raise PlanError("an empty `keep` keeps no document", hint="keep=None keeps every language")
         pairs = self.min_scores.items() if isinstance(self.min_scores, Mapping) else self.min_scores
         object.__setattr__(self, "min_scores", tuple(sorted(pairs)))
         limits = {f"min_scores[{label!r}]": limit for label, limit in self.min_scores}
         for name in ("min_score", "min_line_score", "mixed_share"):
             limits[name] = getattr(self, name)
         for name, limit in limits.items():
-            if not 0 <= limit <= 1:
-                raise PlanError(f"{name}={limit} is not a probability or share", hint="use 0 to 1")
+            if not isinstance(limit, Real) or not 0 <= limit <= 1:
+                raise PlanError(f"{name}={limit!r} is not a probability or share", hint="use 0 to 1")
         if self.top_k < 1:
             raise PlanError(f"top_k={self.top_k} labels nothing", hint="use 1 or more")
         if not self.keep_mixed and not self.lines:

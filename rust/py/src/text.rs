@@ -31,11 +31,11 @@ thread_local! {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(text_stats, module)?)?;
     module.add_function(wrap_pyfunction!(broken_rules, module)?)?;
-    module.add_function(wrap_pyfunction!(count_listed_words, module)?)?;
     module.add_function(wrap_pyfunction!(c4_lines, module)?)?;
     module.add_function(wrap_pyfunction!(normalize_texts, module)?)?;
     module.add_function(wrap_pyfunction!(split_words, module)?)?;
-    module.add("C4_POLICY_PHRASES", POLICY_PHRASES)
+    module.add("C4_POLICY_PHRASES", POLICY_PHRASES)?;
+    module.add_class::<ListedWords>()
 }
 
 /// Calls `each` with every text in order, null as the empty text.
@@ -184,14 +184,30 @@ fn broken_rules(
     })
 }
 
-/// How many places of each text hold an entry of the list: int32.
-#[pyfunction]
-fn count_listed_words(py: Python<'_>, texts: PyArray, words: Vec<String>) -> PyResult<PyArray> {
-    let texts = large_strings(texts)?;
-    let list = WordList::new(&words).map_err(to_py_error)?;
-    let mut counts: Vec<i32> = Vec::with_capacity(texts.len());
-    for_each_text(py, &texts, |text| counts.push(i32::try_from(list.count(text)).unwrap_or(i32::MAX)))?;
-    Ok(to_python(Arc::new(Int32Array::from(counts))))
+/// A list of words, compiled once and shared by threads.
+#[pyclass(frozen, module = "curate._native")]
+pub struct ListedWords {
+    list: WordList,
+}
+
+#[pymethods]
+impl ListedWords {
+    #[new]
+    fn new(py: Python<'_>, words: Vec<String>) -> PyResult<Self> {
+        Ok(Self { list: detached(py, || WordList::new(&words))? })
+    }
+
+    /// How many places of each text hold an entry of the list: int32, null where the text is.
+    fn count(&self, py: Python<'_>, texts: PyArray) -> PyResult<PyArray> {
+        let texts = large_strings(texts)?;
+        let mut counts: Vec<Option<i32>> = Vec::with_capacity(texts.len());
+        for_each_row(py, texts.len(), |row| {
+            let count = (!texts.is_null(row)).then(|| self.list.count(texts.value(row)));
+            counts.push(count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)));
+            Ok::<(), Infallible>(())
+        })?;
+        Ok(to_python(Arc::new(Int32Array::from(counts))))
+    }
 }
 
 /// struct<text: large_string, and per rule the number of lines it dropped: int32>.
