@@ -1,5 +1,7 @@
 //! National identifiers: forms, words that name them, check functions.
 
+use memchr::memmem;
+
 use crate::context::{self, Words};
 use crate::id_checks as checks;
 use crate::kind::{Kind, Kinds};
@@ -7,6 +9,8 @@ use crate::verdict::Verdict;
 
 /// How far before the number a word may stand.
 const CONTEXT_BYTES: usize = 64;
+/// How far after it, within the clause.
+const AFTER_BYTES: usize = 24;
 /// Letters and digits of the longest number.
 const MOST: usize = 20;
 
@@ -24,7 +28,16 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::UsSsn,
         shapes: &["ddd-dd-dddd", "ddd dd dddd"],
-        words: Words::new(&["ssn", "ssns", "social security", "social-security", "soc sec"]),
+        words: Words::new(&[
+            "ssn",
+            "ssns",
+            "social security",
+            "social-security",
+            "soc sec",
+            "soc. sec",
+            "ss no",
+            "ss number",
+        ]),
         check: checks::us_ssn,
     },
     Id {
@@ -36,7 +49,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::CaSin,
         shapes: &["ddd ddd ddd", "ddd-ddd-ddd", "ddddddddd"],
-        words: Words::new(&["sin", "social insurance", "assurance sociale", "nas"]),
+        words: Words::new(&["sin number", "sin no", "social insurance", "assurance sociale"]),
         check: checks::ca_sin,
     },
     Id {
@@ -48,7 +61,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::UkNino,
         shapes: &["AA dd dd dd A", "AAddddddA", "AA dddddd A"],
-        words: Words::new(&["nino", "national insurance", "ni number", "ni no"]),
+        words: Words::new(&["nino", "national insurance", "ni number", "ni no", "n.i"]),
         check: checks::uk_nino,
     },
     Id {
@@ -56,6 +69,7 @@ static IDS: [Id; 38] = [
         shapes: &["ddddddddddd", "dd ddd ddd ddd"],
         words: Words::new(&[
             "steuer-id",
+            "steuer id",
             "steuerid",
             "idnr",
             "steueridentifikationsnummer",
@@ -82,13 +96,22 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::EsDni,
         shapes: &["ddddddddA", "dddddddd-A", "dddddddd A", "dd.ddd.ddd-A", "AdddddddA", "A-ddddddd-A"],
-        words: Words::new(&["dni", "nif", "nie", "documento nacional", "d.n.i"]),
+        words: Words::new(&[
+            "dni",
+            "nif",
+            "nie",
+            "documento nacional",
+            "extranjero",
+            "d.n.i",
+            "n.i.f",
+            "n.i.e",
+        ]),
         check: checks::es_dni,
     },
     Id {
         kind: Kind::ItCodiceFiscale,
         shapes: &["AAAAAANNANNANNNA", "AAA AAA NNANN ANNNA"],
-        words: Words::new(&["codice fiscale", "cod. fisc", "fiscale", "cf", "c.f"]),
+        words: Words::new(&["codice fiscale", "cod. fisc", "cod.fisc", "fiscale", "fiscal code", "c.f"]),
         check: checks::it_codice_fiscale,
     },
     Id {
@@ -131,7 +154,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::InAadhaar,
         shapes: &["dddd dddd dddd", "dddd-dddd-dddd", "dddddddddddd"],
-        words: Words::new(&["aadhaar", "aadhar", "uidai", "uid", "आधार"]),
+        words: Words::new(&["aadhaar", "aadhar", "adhaar", "adhar", "uidai", "आधार"]),
         check: checks::in_aadhaar,
     },
     Id {
@@ -163,7 +186,14 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::FiHetu,
         shapes: &["dddddd-dddN", "dddddd+dddN", "ddddddAdddN"],
-        words: Words::new(&["hetu", "henkilötunnus", "personal identity code", "personbeteckning"]),
+        words: Words::new(&[
+            "hetu",
+            "henkilötunnus",
+            "henkilötunnukseni",
+            "henkilötunnuksesi",
+            "personal identity code",
+            "personbeteckning",
+        ]),
         check: checks::fi_hetu,
     },
     Id {
@@ -172,6 +202,8 @@ static IDS: [Id; 38] = [
         words: Words::new(&[
             "personnummer",
             "personnr",
+            "pers.nr",
+            "pnr",
             "samordningsnummer",
             "personal identity number",
             "personal number",
@@ -194,7 +226,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::AuTfn,
         shapes: &["ddd ddd ddd", "ddddddddd", "ddd-ddd-ddd"],
-        words: Words::new(&["tfn", "tax file"]),
+        words: Words::new(&["tfn", "t.f.n", "tax file"]),
         check: checks::au_tfn,
     },
     Id {
@@ -206,7 +238,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::ZaId,
         shapes: &["ddddddddddddd", "dddddd dddd ddd"],
-        words: Words::new(&["id number", "identity number", "id no", "sa id", "rsa id"]),
+        words: Words::new(&["id number", "identity number", "id no", "sa id", "rsa id", "south african id"]),
         check: checks::za_id,
     },
     Id {
@@ -224,7 +256,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::ClRut,
         shapes: &["dd.ddd.ddd-N", "d.ddd.ddd-N", "dddddddd-N", "ddddddd-N"],
-        words: Words::new(&["rut", "run", "rol único"]),
+        words: Words::new(&["rut", "rol único"]),
         check: checks::cl_rut,
     },
     Id {
@@ -248,7 +280,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::PtNif,
         shapes: &["ddddddddd", "ddd ddd ddd"],
-        words: Words::new(&["nif", "contribuinte"]),
+        words: Words::new(&["nif", "n.i.f", "contribuinte"]),
         check: checks::pt_nif,
     },
     Id {
@@ -266,13 +298,13 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::SgNric,
         shapes: &["AdddddddA"],
-        words: Words::new(&["nric", "fin", "fin no", "ic no"]),
+        words: Words::new(&["nric", "fin no", "fin number", "ic no", "ic number", "identity card"]),
         check: checks::sg_nric,
     },
     Id {
         kind: Kind::ThId,
         shapes: &["d-dddd-ddddd-dd-d", "ddddddddddddd", "d dddd ddddd dd d"],
-        words: Words::new(&["บัตรประชาชน", "ประจำตัวประชาชน", "thai id", "citizen id"]),
+        words: Words::new(&["บัตรประชาชน", "ประจำตัวประชาชน", "thai id", "thai national id", "citizen id"]),
         check: checks::th_id,
     },
     Id {
@@ -301,6 +333,33 @@ static IDS: [Id; 38] = [
     },
 ];
 
+/// Words that name one in capitals only: in small letters they are ordinary words.
+fn capitals(kind: Kind) -> &'static [&'static [u8]] {
+    match kind {
+        Kind::UsSsn => &[b"SS#"],
+        Kind::CaSin => &[b"SIN", b"NAS"],
+        Kind::DeSteuerId => &[b"TIN"],
+        Kind::ItCodiceFiscale => &[b"CF"],
+        Kind::TrTckn => &[b"TC"],
+        Kind::ClRut => &[b"RUN"],
+        Kind::SgNric => &[b"FIN"],
+        _ => &[],
+    }
+}
+
+/// Is the form so rare, with its check, that no word needs to name it? Only as it is printed, in capitals.
+fn stands_alone(kind: Kind, number: &[u8]) -> bool {
+    let is_known = match kind {
+        Kind::ItCodiceFiscale | Kind::SgNric => true,
+        // two letters and six digits in one piece are part numbers too
+        Kind::UkNino => number.contains(&b' '),
+        // a digit in the last place is what Swedish numbers have
+        Kind::FiHetu => number.last().is_some_and(u8::is_ascii_alphabetic),
+        _ => false,
+    };
+    is_known && !number.iter().any(u8::is_ascii_lowercase)
+}
+
 /// The identifiers of these kinds whose first run of digits begins at `run`; letters may stand before it.
 pub(crate) fn at(text: &[u8], run: usize, kinds: Kinds, mut offer: impl FnMut(Kind, Verdict)) {
     let letters = text[..run].iter().rev().take(7).take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -311,7 +370,14 @@ pub(crate) fn at(text: &[u8], run: usize, kinds: Kinds, mut offer: impl FnMut(Ki
     } else {
         0
     };
-    let starts = [Some(run - letters), (spaced > 0).then(|| run - 1 - spaced)];
+    let spaced_start = (spaced > 0).then(|| run - 1 - spaced);
+    // "RSN NDR 67B64 C907E": three letters twice
+    let first_of_two = spaced_start.and_then(|start| {
+        let group = text[..start].last_chunk::<4>()?;
+        let is_group = group[3] == b' ' && group[..3].iter().all(u8::is_ascii_alphabetic);
+        (spaced == 3 && is_group).then(|| start - 4)
+    });
+    let starts = [Some(run - letters), spaced_start, first_of_two];
     for start in starts.into_iter().flatten() {
         if context::alnum_before(text, start) {
             continue;
@@ -335,13 +401,44 @@ impl Id {
             let end = start + shape.len();
             let Some(number) = text.get(start..end).and_then(|piece| read(piece, shape)) else { continue };
             let goes_on = text.get(end).is_some_and(|&byte| joined(byte)) && context::alnum_at(text, end + 1);
-            if context::alnum_at(text, end) || goes_on || !self.words.before(text, start, CONTEXT_BYTES) {
+            if context::alnum_at(text, end) || goes_on {
                 continue;
             }
-            return Verdict::checked((self.check)(&number.0[..number.1]), start..end);
+            let is_valid = (self.check)(&number.0[..number.1]);
+            if (is_valid && stands_alone(self.kind, &text[start..end])) || self.is_named(text, start, end) {
+                return Verdict::checked(is_valid, start..end);
+            }
         }
         Verdict::Nothing
     }
+}
+
+impl Id {
+    /// A word before it, or right after it (`219-09-9998 is my SSN`).
+    fn is_named(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let after = text[end..].iter().take(AFTER_BYTES).take_while(|byte| !ends_clause(**byte)).count();
+        self.words.before(text, start, CONTEXT_BYTES)
+            || self.words.before(text, end + after, after)
+            || capitals(self.kind).iter().any(|word| has_capitals(text, start, word))
+    }
+}
+
+/// What stands after this speaks of something else.
+fn ends_clause(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b',' | b';' | b':' | b'.' | b'"' | b'|' | b'\t' | b'\r' | b'\n')
+}
+
+/// Does the word stand as it is within the context before `start`? Other fields of a record say nothing.
+fn has_capitals(text: &[u8], start: usize, word: &[u8]) -> bool {
+    let near = &text[start.saturating_sub(CONTEXT_BYTES)..start];
+    let near = memmem::rfind(near, b"\",").map_or(near, |at| &near[at + 2..]);
+    let is_free = |byte: Option<&u8>| !byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    memmem::find_iter(near, word).any(|at| {
+        let end = at + word.len();
+        let before = if at > 0 { near.get(at - 1) } else { None };
+        let is_tag = before == Some(&b'<');
+        !is_tag && is_free(before) && (word.ends_with(b"#") || is_free(near.get(end)))
+    })
 }
 
 /// Letters in capitals and digits of a piece with this shape.
