@@ -1,16 +1,11 @@
 //! National identifiers: forms, words that name them, check functions.
 
-use memchr::memmem;
-
 use crate::context::{self, Words};
 use crate::id_checks as checks;
+use crate::id_context::{CONTEXT_BYTES, is_named_in_capitals, length_of_clause, stands_alone};
 use crate::kind::{Kind, Kinds};
 use crate::verdict::Verdict;
 
-/// How far before the number a word may stand.
-const CONTEXT_BYTES: usize = 64;
-/// How far after it, within the clause.
-const AFTER_BYTES: usize = 24;
 /// Letters and digits of the longest number.
 const MOST: usize = 20;
 
@@ -60,7 +55,7 @@ static IDS: [Id; 38] = [
     },
     Id {
         kind: Kind::UkNino,
-        shapes: &["AA dd dd dd A", "AAddddddA", "AA dddddd A"],
+        shapes: &["AA dd dd dd A", "AAddddddA", "AA dddddd A", "AA-dd-dd-dd-A"],
         words: Words::new(&["nino", "national insurance", "ni number", "ni no", "n.i"]),
         check: checks::uk_nino,
     },
@@ -188,6 +183,7 @@ static IDS: [Id; 38] = [
         shapes: &["dddddd-dddN", "dddddd+dddN", "ddddddAdddN"],
         words: Words::new(&[
             "hetu",
+            "sotu",
             "henkilötunnus",
             "henkilötunnukseni",
             "henkilötunnuksesi",
@@ -333,33 +329,6 @@ static IDS: [Id; 38] = [
     },
 ];
 
-/// Words that name one in capitals only: in small letters they are ordinary words.
-fn capitals(kind: Kind) -> &'static [&'static [u8]] {
-    match kind {
-        Kind::UsSsn => &[b"SS#"],
-        Kind::CaSin => &[b"SIN", b"NAS"],
-        Kind::DeSteuerId => &[b"TIN"],
-        Kind::ItCodiceFiscale => &[b"CF"],
-        Kind::TrTckn => &[b"TC"],
-        Kind::ClRut => &[b"RUN"],
-        Kind::SgNric => &[b"FIN"],
-        _ => &[],
-    }
-}
-
-/// Is the form so rare, with its check, that no word needs to name it? Only as it is printed, in capitals.
-fn stands_alone(kind: Kind, number: &[u8]) -> bool {
-    let is_known = match kind {
-        Kind::ItCodiceFiscale | Kind::SgNric => true,
-        // two letters and six digits in one piece are part numbers too
-        Kind::UkNino => number.contains(&b' '),
-        // a digit in the last place is what Swedish numbers have
-        Kind::FiHetu => number.last().is_some_and(u8::is_ascii_alphabetic),
-        _ => false,
-    };
-    is_known && !number.iter().any(u8::is_ascii_lowercase)
-}
-
 /// The identifiers of these kinds whose first run of digits begins at `run`; letters may stand before it.
 pub(crate) fn at(text: &[u8], run: usize, kinds: Kinds, mut offer: impl FnMut(Kind, Verdict)) {
     let letters = text[..run].iter().rev().take(7).take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -416,29 +385,11 @@ impl Id {
 impl Id {
     /// A word before it, or right after it (`219-09-9998 is my SSN`).
     fn is_named(&self, text: &[u8], start: usize, end: usize) -> bool {
-        let after = text[end..].iter().take(AFTER_BYTES).take_while(|byte| !ends_clause(**byte)).count();
+        let after = length_of_clause(text, end);
         self.words.before(text, start, CONTEXT_BYTES)
             || self.words.before(text, end + after, after)
-            || capitals(self.kind).iter().any(|word| has_capitals(text, start, word))
+            || is_named_in_capitals(self.kind, text, start)
     }
-}
-
-/// What stands after this speaks of something else.
-fn ends_clause(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b',' | b';' | b':' | b'.' | b'"' | b'|' | b'\t' | b'\r' | b'\n')
-}
-
-/// Does the word stand as it is within the context before `start`? Other fields of a record say nothing.
-fn has_capitals(text: &[u8], start: usize, word: &[u8]) -> bool {
-    let near = &text[start.saturating_sub(CONTEXT_BYTES)..start];
-    let near = memmem::rfind(near, b"\",").map_or(near, |at| &near[at + 2..]);
-    let is_free = |byte: Option<&u8>| !byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    memmem::find_iter(near, word).any(|at| {
-        let end = at + word.len();
-        let before = if at > 0 { near.get(at - 1) } else { None };
-        let is_tag = before == Some(&b'<');
-        !is_tag && is_free(before) && (word.ends_with(b"#") || is_free(near.get(end)))
-    })
 }
 
 /// Letters in capitals and digits of a piece with this shape.
