@@ -80,6 +80,31 @@ def changed(number):
 VISA = card("4", 16)
 SHA1 = hashlib.sha1(b"an address").hexdigest()
 
+_ACCOUNT = iban("DE", "370400440532013000")
+IBANS = [
+    between.join(_ACCOUNT[at : at + 4] for at in range(0, 22, 4)) for between in ("-", "\u00a0", "\u202f")
+]
+IBANS.append(" ".join(_ACCOUNT[at : at + 4] for at in range(0, 22, 4)).lower())
+HEX = hashlib.sha256(b"a key").hexdigest()
+UUID = f"{HEX[:8]}-{HEX[8:12]}-4{HEX[13:16]}-8{HEX[17:20]}-{HEX[20:32]}"
+ENCRYPTED_PEM = PEM.replace(
+    "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n", 1
+)
+INDENTED_PEM = PEM.replace("\n", "\n    ")
+DISCORD = base64.b64encode(b"123456789012345678").decode() + ".G" + BODY[:5] + "." + BODY[:38]
+PROVIDER_KEYS = [
+    f"xoxp-123456789012-123456789012-123456789012-{HEX[:32]}",
+    f"xoxc-123456789012-123456789012-123456789012-{HEX}",
+    f"xoxd-{BODY[:40]}%2B{BODY[:40]}%3D",
+    f"ghs_{BODY[:40]}.{BODY[:40]}_{BODY[:40]}",
+    f"sk-ant-oat01-{BODY[:95]}",
+    f"cfut_{BODY[:40]}{HEX[:8]}",
+    f"sb_secret_{BODY[:22]}_{BODY[:8]}",
+    f"pat-na1-{UUID}",
+    f"{HEX[:32]}-us21",
+    DISCORD,
+]
+
 # kind, text, what must be found in it
 POSITIVE = [
     ("email", "write to Anna.Meyer+news@mail.beispiel-firma.de.", "Anna.Meyer+news@mail.beispiel-firma.de"),
@@ -87,6 +112,10 @@ POSITIVE = [
     ("email", "连系joe@gmail.com吧", "joe@gmail.com"),
     ("email", "(joe@firm.co.uk)", "joe@firm.co.uk"),
     ("email", "joe@mail.example.org", "joe@mail.example.org"),
+    ("email", "an jöhn.müller@gmail.com.", "jöhn.müller@gmail.com"),
+    ("email", "Ask o'brien@gmail.com", "o'brien@gmail.com"),
+    ("email", "to='joe@gmail.com'", "joe@gmail.com"),
+    ("email", "send(b'joe@gmail.com')", "joe@gmail.com"),
     ("ipv4", "from 8.8.8.8:80", "8.8.8.8"),
     ("ipv4", "http://85.214.132.117/x", "85.214.132.117"),
     ("ipv4", "ends with 85.214.132.117.", "85.214.132.117"),
@@ -163,6 +192,25 @@ POSITIVE = [
         "https://hooks.slack.com/services/T0" + BODY[:9] + "/B0" + BODY[9:18] + "/" + BODY[:20],
         "hooks.slack.com/services/T0" + BODY[:9] + "/B0" + BODY[9:18] + "/" + BODY[:20],
     ),
+    ("mac_address", "interface 001a.2b3c.4d5e, up", "001a.2b3c.4d5e"),
+    *[("iban", f"konto {written} bar", written) for written in IBANS],
+    ("iban", "IBAN" + iban("DE", "370400440532013000"), iban("DE", "370400440532013000")),
+    ("private_key", ENCRYPTED_PEM[:180], ENCRYPTED_PEM[:180]),
+    ("private_key", INDENTED_PEM[:150], INDENTED_PEM[:150]),
+    *[("api_key", f"key {key} now", key) for key in PROVIDER_KEYS],
+    ("api_key", f"https://api.telegram.org/bot123456789:AA{BODY[:33]}/x", "123456789:AA" + BODY[:33]),
+    ("us_ssn", "219-09-9998 is my SSN", "219-09-9998"),
+    ("us_ssn", "SS#456-78-9012", "456-78-9012"),
+    ("ca_sin", "SIN 130 692 544", "130 692 544"),
+    ("ca_sin", '{"sin": "130 692 544"}', "130 692 544"),
+    ("uk_nino", "NI: AB-12-34-56-C", "AB-12-34-56-C"),
+    ("es_dni", "N.I.F. 12345678Z", "12345678Z"),
+    ("it_codice_fiscale", "code RSS MRA 85T10 A562S here", "RSS MRA 85T10 A562S"),
+    ("it_codice_fiscale", "RSSMRA85T10A562S", "RSSMRA85T10A562S"),
+    ("sg_nric", "bearer S1234567D", "S1234567D"),
+    ("fi_hetu", "syntynyt 131052-308T", "131052-308T"),
+    ("uk_nino", "mine is AB 12 34 56 C", "AB 12 34 56 C"),
+    ("ipv4", "DNS 4.2.2.61", "4.2.2.61"),
     *[("crypto_address", f"to {address} now", address) for address in KIN + PUBLISHED],
     *[("private_key", f"key {key} now", key) for key in WIF + KEYS],
 ]
@@ -223,7 +271,15 @@ NEAR_MISSES = [
     ("private_key", " ".join(map(changed, WIF + KEYS))),
     ("uk_nino", "nino DB123456C nino BG 12 34 56 A nino AB123456E"),
     ("sg_nric", "NRIC S1234567E"),
-    ("mac_address", "01:32:54:67:89:AB"),
+    ("mac_address", "01:32:54:67:89:AB 011a.2b3c.4d5e dead.beef.cafe 1200.3400.5600 001a.2b3c.4d5e.6f70"),
+    ("ipv4", "Lucee 5.3.6.61 and Chrome-like 12.0.5.112"),
+    (
+        "api_key",
+        f"{HEX[:32]}-usage {HEX[:31]}-us21 {DISCORD[:-20]} xoxb-a-channel-name-that-is-long-enough-to-look",
+    ),
+    ("us_ssn", "456-78-9012, SSN unknown"),
+    ("sg_nric", "s1234567d S1234567E"),
+    ("uk_nino", "part AB123456C and ab 12 34 56 c"),
     ("url_credentials", "http://user:password@proxy.net:8080 amqp://guest:guest@localhost"),
     (
         "phone",

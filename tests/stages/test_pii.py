@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from curate.errors import PlanError
 from curate.sample.planted import planted_records
 from curate.stages.pii import DEFAULT_KINDS, KINDS, POLICIES, ScrubPII, audit_pii, find_pii, scrub_pii
-from tests.stages.pii_cases import POSITIVE
+from tests.stages.pii_cases import POSITIVE, VISA
 
-KEY = b"secret"
+KEY = b"secret of enough bytes"
 
 PIECES = st.sampled_from(
     [text for _, text, _ in POSITIVE]
@@ -63,7 +63,23 @@ def test_policies():
     )
     first, second, third = scrubbed(text, "pseudonym", KEY).split(", ")
     assert first == third != second
-    assert scrubbed(text, "pseudonym", b"other").split(", ")[0] != first
+    assert scrubbed(text, "pseudonym", b"another" * 4).split(", ")[0] != first
+
+
+def test_the_same_value_written_otherwise_has_the_same_number_and_pseudonym():
+    text = "+1 202 555 0123, Joe@gmail.com, +12025550123, joe@gmail.com"
+    assert scrubbed(text, "number") == "<PHONE_1>, <EMAIL_1>, <PHONE_1>, <EMAIL_1>"
+    phone, mail, same_phone, same_mail = scrubbed(text, "pseudonym", KEY).split(", ")
+    assert (phone, mail) == (same_phone, same_mail)
+
+
+def test_a_row_of_cards_takes_no_prose_along():
+    prose = "A line of plain words. " * 600
+    row = " ".join(" ".join(VISA[at : at + 4] for at in range(0, 16, 4)) for _ in range(17))
+    for policy in ("tag", "drop_span"):
+        text = scrubbed(f"{prose}{row} {prose}", policy)
+        assert len(text) > 2 * len(prose) - 2 * len(row)
+        assert not find_pii([text]).to_pylist()[0]
 
 
 def test_a_replacement_depends_on_the_document_alone():
@@ -142,7 +158,9 @@ def test_bad_parameters_and_the_key_stays_secret():
         {"kinds": "email"},
         {"policy": "hide"},
         {"policy": "pseudonym"},
-        {"key": b"x"},
+        {"key": KEY},
+        {"policy": "pseudonym", "key": b""},
+        {"policy": "pseudonym", "key": KEY[:15]},
     ):
         with pytest.raises(PlanError):
             ScrubPII(**wrong)

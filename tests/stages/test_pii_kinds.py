@@ -36,7 +36,13 @@ def test_every_kind_has_a_positive_and_a_near_miss():
 def test_the_forms_of_keys_have_providers_and_sources():
     forms = pii_key_forms()
     assert len({provider.split()[0] for provider, *_ in forms}) >= 60
-    assert {source for *_, source in forms} == {"gitleaks", "trufflehog", "detect-secrets", "scanners"}
+    assert {source for *_, source in forms} == {
+        "gitleaks",
+        "trufflehog",
+        "detect-secrets",
+        "scanners",
+        "provider",
+    }
 
 
 def test_overlaps_give_one_span():

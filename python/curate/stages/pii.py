@@ -25,11 +25,14 @@ POLICIES: Mapping[str, str] = MappingProxyType(
         "fineweb": "FineWeb's example addresses for e-mail and IPv4, by ordinal in the document; else tags",
         "tag": "<EMAIL>",
         "mask": "a star for every character",
-        "number": "<EMAIL_1>, the same number for the same value within a document",
+        "number": "<EMAIL_1>, the same number for the same value within a document, however it is written",
         "pseudonym": "<EMAIL_...> with 64 bits of HMAC-SHA256 of the value under a secret key, in letters",
         "drop_span": "nothing",
     }
 )
+
+#: The shortest key of the policy `pseudonym`, in bytes.
+LEAST_KEY_BYTES = 16
 
 #: Field of `pii`: the near misses by kind.
 NEAR_MISSES = "near_misses"
@@ -119,13 +122,13 @@ def scrub_pii(
         texts: any Arrow string array or an iterable of `str`.
         kinds: names in `KINDS`.
         policy: a name in `POLICIES`.
-        key: secret of the policy `pseudonym`.
+        key: secret of the policy `pseudonym`, at least `LEAST_KEY_BYTES`.
 
     Returns:
         `large_string`, null where the text is null.
 
     Raises:
-        PlanError: an unknown kind or policy, or a key missing or out of place.
+        PlanError: an unknown kind or policy, or a key missing, too short or out of place.
 
     """
     _check_policy(policy, key)
@@ -148,7 +151,7 @@ class ScrubPII(Stage):
         policy: a name in `POLICIES`.
         max_per_document: documents with more findings are dropped; Dolma drops above 5 (Soldaini et al. 2024,
             arXiv:2402.00159). None keeps all.
-        key: secret of the policy `pseudonym`; the fingerprint covers its digest alone.
+        key: secret of the policy `pseudonym`, at least `LEAST_KEY_BYTES`; the fingerprint covers its digest alone.
         keep_spans: adds `pii_spans`, where in the scrubbed text each replacement stands and how many bytes it
             replaced; for inspection, without what stood there.
 
@@ -236,4 +239,9 @@ def _check_policy(policy: str, key: bytes | None) -> None:
         raise PlanError(
             "the policy `pseudonym`, and it alone, takes a key",
             hint="pass key=b'...' with policy='pseudonym'",
+        )
+    if key is not None and len(key) < LEAST_KEY_BYTES:
+        raise PlanError(
+            f"a key of {len(key)} bytes can be guessed, and the values with it",
+            hint=f"pass at least {LEAST_KEY_BYTES} random bytes, such as secrets.token_bytes(32)",
         )

@@ -1,5 +1,6 @@
 //! E-mail addresses.
 
+use crate::context;
 use crate::verdict::Verdict;
 
 const LONGEST_LOCAL: usize = 64;
@@ -39,16 +40,46 @@ pub(crate) fn at(text: &[u8], at: usize) -> Verdict {
     Verdict::checked(is_personal_domain(domain), start..end)
 }
 
+/// Where the name before the `@` begins. Letters of alphabets whose words stand apart (Latin, Greek, Cyrillic,
+/// two bytes from 0xC3 to 0xD4 on) belong to it; in scripts without spaces a sentence may stand before it.
 fn start_of_local(text: &[u8], at: usize) -> Option<usize> {
-    let run = text[..at].iter().rev().take(LONGEST_LOCAL + 1).take_while(|&&byte| is_local(byte)).count();
-    if run > LONGEST_LOCAL {
-        return None;
+    let mut start = at;
+    while let Some(&byte) = text[..start].last() {
+        start -= match byte {
+            _ if is_local(byte) => 1,
+            b'\'' if joins_name(text, start - 1, at) => 1,
+            _ if ends_in_letter(&text[..start]) => 2,
+            _ => break,
+        };
+        if at - start > LONGEST_LOCAL {
+            return None;
+        }
     }
-    let local = &text[at - run..at];
-    let skip = local.iter().position(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')?;
-    let start = at - run + skip;
+    let skip = text[start..at]
+        .iter()
+        .position(|&byte| byte >= 0x80 || byte.is_ascii_alphanumeric() || byte == b'_')?;
+    let start = start + skip;
     // @user@host is a handle
     (start == 0 || text[start - 1] != b'@').then_some(start)
+}
+
+fn ends_in_letter(text: &[u8]) -> bool {
+    let [.., first @ 0xC3..=0xD4, second] = text else { return false };
+    std::str::from_utf8(&[*first, *second]).is_ok_and(|letter| letter.chars().all(char::is_alphabetic))
+}
+
+/// Is the apostrophe part of a name, as in `o'brien`? A quote has none of the letters before it, or is closed after
+/// the address; `b'` and its kin open a string in code.
+fn joins_name(text: &[u8], apostrophe: usize, at: usize) -> bool {
+    let before = text[..apostrophe].iter().rev().take(LONGEST_LOCAL);
+    let letters = before.take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let opens_string = matches!(
+        &text[apostrophe - letters..apostrophe],
+        [b'b' | b'f' | b'r' | b'u'] | [b'r' | b'b', b'b' | b'r']
+    );
+    let ahead = &text[at..text.len().min(at + LONGEST_DOMAIN)];
+    let closes = ahead.iter().find(|&&byte| byte != b'@' && !is_domain(byte)) == Some(&b'\'');
+    letters > 0 && !opens_string && !closes && context::alnum_at(text, apostrophe + 1)
 }
 
 /// Where the run of these bytes after the `@` ends, without dots and dashes at its end.

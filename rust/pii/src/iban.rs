@@ -102,10 +102,13 @@ const HEAD: usize = 4;
 /// Malta, Seychelles, Saint Lucia and Russia have the longest.
 const LONGEST: usize = 34;
 
+/// What may stand between groups: a space, a dash, a no-break space, a narrow one.
+const SEPARATORS: [&[u8]; 4] = [b" ", b"-", "\u{A0}".as_bytes(), "\u{202F}".as_bytes()];
+
 /// The account number whose two check digits begin at `digits`; printed in groups of four or in one piece.
 pub(crate) fn at(text: &[u8], digits: usize) -> Verdict {
     let Some(start) = digits.checked_sub(2) else { return Verdict::Nothing };
-    if context::alnum_before(text, start) {
+    if context::alnum_before(text, start) && !follows_its_name(text, start) {
         return Verdict::Nothing;
     }
     let country = [text[start].to_ascii_uppercase(), text[start + 1].to_ascii_uppercase()];
@@ -117,19 +120,26 @@ pub(crate) fn at(text: &[u8], digits: usize) -> Verdict {
     let mut number = [0u8; LONGEST];
     let mut count = 0;
     let mut at = start;
+    let mut separator: Option<&[u8]> = None;
     while count < length {
         let Some(&byte) = text.get(at) else { return Verdict::Nothing };
         if byte.is_ascii_alphanumeric() {
             number[count] = byte.to_ascii_uppercase();
             count += 1;
-        } else if byte != b' ' || text[at - 1] == b' ' || count % 4 != 0 {
+            at += 1;
+            continue;
+        }
+        let here = SEPARATORS.into_iter().find(|known| text[at..].starts_with(known));
+        let Some(width) = here.filter(|here| separator.is_none_or(|first| first == *here)).map(<[u8]>::len)
+        else {
+            return Verdict::Nothing;
+        };
+        if count % 4 != 0 || !context::alnum_at(text, at + width) {
             return Verdict::Nothing;
         }
-        at += 1;
+        separator = here;
+        at += width;
     }
-    // small letters are taken where the number is written in one piece, not across words
-    let body = &text[start..at];
-    let is_prose = body.contains(&b' ') && body.iter().any(u8::is_ascii_lowercase);
     let number = &number[..length];
     let fits = classes(structure).zip(&number[HEAD..]).all(|(class, byte)| match class {
         b'n' => byte.is_ascii_digit(),
@@ -137,10 +147,17 @@ pub(crate) fn at(text: &[u8], digits: usize) -> Verdict {
         _ => true,
     });
     let has_check = number[2].is_ascii_digit() && number[3].is_ascii_digit();
-    if is_prose || !fits || !has_check || context::alnum_at(text, at) {
+    if !fits || !has_check || context::alnum_at(text, at) {
         return Verdict::Nothing;
     }
     Verdict::checked(remainder(number) == 1, start..at)
+}
+
+/// `IBANDE89...`: the word, and no other before it.
+fn follows_its_name(text: &[u8], start: usize) -> bool {
+    const NAME: &[u8] = b"IBAN";
+    let named = start.checked_sub(NAME.len()).filter(|&name| text[name..start].eq_ignore_ascii_case(NAME));
+    named.is_some_and(|name| !context::alnum_before(text, name))
 }
 
 /// The class of each character of a structure: `2n1a` is n, n, a.

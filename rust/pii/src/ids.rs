@@ -2,11 +2,10 @@
 
 use crate::context::{self, Words};
 use crate::id_checks as checks;
+use crate::id_context::{CONTEXT_BYTES, is_named_in_capitals, length_of_clause, stands_alone};
 use crate::kind::{Kind, Kinds};
 use crate::verdict::Verdict;
 
-/// How far before the number a word may stand.
-const CONTEXT_BYTES: usize = 64;
 /// Letters and digits of the longest number.
 const MOST: usize = 20;
 
@@ -24,7 +23,16 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::UsSsn,
         shapes: &["ddd-dd-dddd", "ddd dd dddd"],
-        words: Words::new(&["ssn", "ssns", "social security", "social-security", "soc sec"]),
+        words: Words::new(&[
+            "ssn",
+            "ssns",
+            "social security",
+            "social-security",
+            "soc sec",
+            "soc. sec",
+            "ss no",
+            "ss number",
+        ]),
         check: checks::us_ssn,
     },
     Id {
@@ -36,7 +44,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::CaSin,
         shapes: &["ddd ddd ddd", "ddd-ddd-ddd", "ddddddddd"],
-        words: Words::new(&["sin", "social insurance", "assurance sociale", "nas"]),
+        words: Words::new(&["sin number", "sin no", "social insurance", "assurance sociale"]),
         check: checks::ca_sin,
     },
     Id {
@@ -47,8 +55,8 @@ static IDS: [Id; 38] = [
     },
     Id {
         kind: Kind::UkNino,
-        shapes: &["AA dd dd dd A", "AAddddddA", "AA dddddd A"],
-        words: Words::new(&["nino", "national insurance", "ni number", "ni no"]),
+        shapes: &["AA dd dd dd A", "AAddddddA", "AA dddddd A", "AA-dd-dd-dd-A"],
+        words: Words::new(&["nino", "national insurance", "ni number", "ni no", "n.i"]),
         check: checks::uk_nino,
     },
     Id {
@@ -56,6 +64,7 @@ static IDS: [Id; 38] = [
         shapes: &["ddddddddddd", "dd ddd ddd ddd"],
         words: Words::new(&[
             "steuer-id",
+            "steuer id",
             "steuerid",
             "idnr",
             "steueridentifikationsnummer",
@@ -82,13 +91,22 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::EsDni,
         shapes: &["ddddddddA", "dddddddd-A", "dddddddd A", "dd.ddd.ddd-A", "AdddddddA", "A-ddddddd-A"],
-        words: Words::new(&["dni", "nif", "nie", "documento nacional", "d.n.i"]),
+        words: Words::new(&[
+            "dni",
+            "nif",
+            "nie",
+            "documento nacional",
+            "extranjero",
+            "d.n.i",
+            "n.i.f",
+            "n.i.e",
+        ]),
         check: checks::es_dni,
     },
     Id {
         kind: Kind::ItCodiceFiscale,
         shapes: &["AAAAAANNANNANNNA", "AAA AAA NNANN ANNNA"],
-        words: Words::new(&["codice fiscale", "cod. fisc", "fiscale", "cf", "c.f"]),
+        words: Words::new(&["codice fiscale", "cod. fisc", "cod.fisc", "fiscale", "fiscal code", "c.f"]),
         check: checks::it_codice_fiscale,
     },
     Id {
@@ -131,7 +149,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::InAadhaar,
         shapes: &["dddd dddd dddd", "dddd-dddd-dddd", "dddddddddddd"],
-        words: Words::new(&["aadhaar", "aadhar", "uidai", "uid", "आधार"]),
+        words: Words::new(&["aadhaar", "aadhar", "adhaar", "adhar", "uidai", "आधार"]),
         check: checks::in_aadhaar,
     },
     Id {
@@ -163,7 +181,15 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::FiHetu,
         shapes: &["dddddd-dddN", "dddddd+dddN", "ddddddAdddN"],
-        words: Words::new(&["hetu", "henkilötunnus", "personal identity code", "personbeteckning"]),
+        words: Words::new(&[
+            "hetu",
+            "sotu",
+            "henkilötunnus",
+            "henkilötunnukseni",
+            "henkilötunnuksesi",
+            "personal identity code",
+            "personbeteckning",
+        ]),
         check: checks::fi_hetu,
     },
     Id {
@@ -172,6 +198,8 @@ static IDS: [Id; 38] = [
         words: Words::new(&[
             "personnummer",
             "personnr",
+            "pers.nr",
+            "pnr",
             "samordningsnummer",
             "personal identity number",
             "personal number",
@@ -194,7 +222,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::AuTfn,
         shapes: &["ddd ddd ddd", "ddddddddd", "ddd-ddd-ddd"],
-        words: Words::new(&["tfn", "tax file"]),
+        words: Words::new(&["tfn", "t.f.n", "tax file"]),
         check: checks::au_tfn,
     },
     Id {
@@ -206,7 +234,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::ZaId,
         shapes: &["ddddddddddddd", "dddddd dddd ddd"],
-        words: Words::new(&["id number", "identity number", "id no", "sa id", "rsa id"]),
+        words: Words::new(&["id number", "identity number", "id no", "sa id", "rsa id", "south african id"]),
         check: checks::za_id,
     },
     Id {
@@ -224,7 +252,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::ClRut,
         shapes: &["dd.ddd.ddd-N", "d.ddd.ddd-N", "dddddddd-N", "ddddddd-N"],
-        words: Words::new(&["rut", "run", "rol único"]),
+        words: Words::new(&["rut", "rol único"]),
         check: checks::cl_rut,
     },
     Id {
@@ -248,7 +276,7 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::PtNif,
         shapes: &["ddddddddd", "ddd ddd ddd"],
-        words: Words::new(&["nif", "contribuinte"]),
+        words: Words::new(&["nif", "n.i.f", "contribuinte"]),
         check: checks::pt_nif,
     },
     Id {
@@ -266,13 +294,13 @@ static IDS: [Id; 38] = [
     Id {
         kind: Kind::SgNric,
         shapes: &["AdddddddA"],
-        words: Words::new(&["nric", "fin", "fin no", "ic no"]),
+        words: Words::new(&["nric", "fin no", "fin number", "ic no", "ic number", "identity card"]),
         check: checks::sg_nric,
     },
     Id {
         kind: Kind::ThId,
         shapes: &["d-dddd-ddddd-dd-d", "ddddddddddddd", "d dddd ddddd dd d"],
-        words: Words::new(&["บัตรประชาชน", "ประจำตัวประชาชน", "thai id", "citizen id"]),
+        words: Words::new(&["บัตรประชาชน", "ประจำตัวประชาชน", "thai id", "thai national id", "citizen id"]),
         check: checks::th_id,
     },
     Id {
@@ -311,7 +339,14 @@ pub(crate) fn at(text: &[u8], run: usize, kinds: Kinds, mut offer: impl FnMut(Ki
     } else {
         0
     };
-    let starts = [Some(run - letters), (spaced > 0).then(|| run - 1 - spaced)];
+    let spaced_start = (spaced > 0).then(|| run - 1 - spaced);
+    // "RSN NDR 67B64 C907E": three letters twice
+    let first_of_two = spaced_start.and_then(|start| {
+        let group = text[..start].last_chunk::<4>()?;
+        let is_group = group[3] == b' ' && group[..3].iter().all(u8::is_ascii_alphabetic);
+        (spaced == 3 && is_group).then(|| start - 4)
+    });
+    let starts = [Some(run - letters), spaced_start, first_of_two];
     for start in starts.into_iter().flatten() {
         if context::alnum_before(text, start) {
             continue;
@@ -335,12 +370,25 @@ impl Id {
             let end = start + shape.len();
             let Some(number) = text.get(start..end).and_then(|piece| read(piece, shape)) else { continue };
             let goes_on = text.get(end).is_some_and(|&byte| joined(byte)) && context::alnum_at(text, end + 1);
-            if context::alnum_at(text, end) || goes_on || !self.words.before(text, start, CONTEXT_BYTES) {
+            if context::alnum_at(text, end) || goes_on {
                 continue;
             }
-            return Verdict::checked((self.check)(&number.0[..number.1]), start..end);
+            let is_valid = (self.check)(&number.0[..number.1]);
+            if (is_valid && stands_alone(self.kind, &text[start..end])) || self.is_named(text, start, end) {
+                return Verdict::checked(is_valid, start..end);
+            }
         }
         Verdict::Nothing
+    }
+}
+
+impl Id {
+    /// A word before it, or right after it (`219-09-9998 is my SSN`).
+    fn is_named(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let after = length_of_clause(text, end);
+        self.words.before(text, start, CONTEXT_BYTES)
+            || self.words.before(text, end + after, after)
+            || is_named_in_capitals(self.kind, text, start)
     }
 }
 

@@ -55,6 +55,8 @@ static ADDRESS_WORDS: Words = Words::new(&[
 ]);
 /// Four numbers below this are small: sections seldom count further, one random address in 4096 is like that.
 const SMALL: u8 = 32;
+/// Of a version the first three are smaller still, while the fourth counts builds.
+const SMALL_BEFORE_BUILD: u8 = 16;
 
 pub(crate) fn is_global_v4(address: [u8; 4]) -> bool {
     let bits = u32::from_be_bytes(address);
@@ -78,9 +80,12 @@ pub(crate) fn v4(text: &[u8], start: usize) -> Verdict {
     }
     let dotted = Ipv4Addr::from(octets).to_string();
     let is_placeholder = FINEWEB_ADDRESSES.contains(&dotted.as_str());
-    let is_small = || octets.iter().all(|&octet| octet < SMALL) && !is_used_as_address(text, start, end);
-    let is_valid =
-        is_global_v4(octets) && !is_placeholder && !VERSION_WORDS.before(text, start, 10) && !is_small();
+    let is_small = octets.iter().all(|&octet| octet < SMALL)
+        || octets[..3].iter().all(|&octet| octet < SMALL_BEFORE_BUILD);
+    let is_valid = is_global_v4(octets)
+        && !is_placeholder
+        && !VERSION_WORDS.before(text, start, 10)
+        && (!is_small || is_used_as_address(text, start, end));
     Verdict::checked(is_valid, start..end)
 }
 

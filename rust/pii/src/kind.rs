@@ -44,17 +44,17 @@ kinds! {
     PaymentCard "payment_card" "PAYMENT_CARD" true "card number with issuer range, length and Luhn digit, grouped or with context";
     CryptoAddress "crypto_address" "CRYPTO_ADDRESS" true "address with checksum (Bitcoin and its kin, Ripple, Stellar, Monero, bech32), or Ethereum, by EIP-55 where its case is mixed";
     Ipv6 "ipv6" "IPV6" true "IPv6 address that is globally reachable";
-    Ipv4 "ipv4" "IPV4" true "IPv4 address that is globally reachable; four numbers below 32 need context";
+    Ipv4 "ipv4" "IPV4" true "IPv4 address that is globally reachable; four numbers below 32, or three below 16 before any, need context";
     MacAddress "mac_address" "MAC_ADDRESS" true "48-bit hardware address";
     UsSsn "us_ssn" "US_SSN" false "United States: social security number, with context words";
     UsItin "us_itin" "US_ITIN" false "United States: individual taxpayer identification number, with context words";
     CaSin "ca_sin" "CA_SIN" false "Canada: social insurance number (Luhn), with context words";
     UkNhs "uk_nhs" "UK_NHS" false "Britain: NHS number (modulo 11), with context words";
-    UkNino "uk_nino" "UK_NINO" false "Britain: national insurance number (prefix and suffix rules), with context words";
+    UkNino "uk_nino" "UK_NINO" false "Britain: national insurance number (prefix and suffix rules), with context words or printed in groups";
     DeSteuerId "de_steuer_id" "DE_STEUER_ID" false "Germany: tax identification number (ISO 7064 modulo 11,10), with context words";
     FrNir "fr_nir" "FR_NIR" false "France: social security number (modulo 97), with context words";
     EsDni "es_dni" "ES_DNI" false "Spain: DNI and NIE (letter of the remainder modulo 23), with context words";
-    ItCodiceFiscale "it_codice_fiscale" "IT_CODICE_FISCALE" false "Italy: codice fiscale (check letter), with context words";
+    ItCodiceFiscale "it_codice_fiscale" "IT_CODICE_FISCALE" false "Italy: codice fiscale (check letter), with context words or in capitals";
     NlBsn "nl_bsn" "NL_BSN" false "Netherlands: BSN (eleven test), with context words";
     BeNn "be_nn" "BE_NN" false "Belgium: national number (modulo 97), with context words";
     PlPesel "pl_pesel" "PL_PESEL" false "Poland: PESEL (weights 1 3 7 9, date), with context words";
@@ -64,7 +64,7 @@ kinds! {
     CnResidentId "cn_resident_id" "CN_RESIDENT_ID" false "China: resident identity number (modulo 11-2, date), with context words";
     JpMyNumber "jp_my_number" "JP_MY_NUMBER" false "Japan: individual number (modulo 11), with context words";
     KrRrn "kr_rrn" "KR_RRN" false "Korea: resident registration number (modulo 11, date), with context words";
-    FiHetu "fi_hetu" "FI_HETU" false "Finland: personal identity code (modulo 31, date), with context words";
+    FiHetu "fi_hetu" "FI_HETU" false "Finland: personal identity code (modulo 31, date), with context words or ending in a capital";
     SePersonnummer "se_personnummer" "SE_PERSONNUMMER" false "Sweden: personal identity number (Luhn, date), with context words";
     NoFodselsnummer "no_fodselsnummer" "NO_FODSELSNUMMER" false "Norway: national identity number (two digits modulo 11, date), with context words";
     AuTfn "au_tfn" "AU_TFN" false "Australia: tax file number (modulo 11), with context words";
@@ -78,7 +78,7 @@ kinds! {
     PtNif "pt_nif" "PT_NIF" false "Portugal: tax number (modulo 11), with context words";
     IePps "ie_pps" "IE_PPS" false "Ireland: personal public service number (modulo 23), with context words";
     IlId "il_id" "IL_ID" false "Israel: identity number (Luhn), with context words";
-    SgNric "sg_nric" "SG_NRIC" false "Singapore: NRIC and FIN (check letter), with context words";
+    SgNric "sg_nric" "SG_NRIC" false "Singapore: NRIC and FIN (check letter), with context words or in capitals";
     ThId "th_id" "TH_ID" false "Thailand: citizen number (modulo 11), with context words";
     RoCnp "ro_cnp" "RO_CNP" false "Romania: CNP (modulo 11, date), with context words";
     BgEgn "bg_egn" "BG_EGN" false "Bulgaria: EGN (modulo 11, date), with context words";

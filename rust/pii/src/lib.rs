@@ -18,6 +18,7 @@ mod crypto;
 mod email;
 mod iban;
 mod id_checks;
+mod id_context;
 mod ids;
 mod ip;
 mod keccak;

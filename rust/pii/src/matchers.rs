@@ -127,8 +127,15 @@ impl Candidates {
         if text[start] == b'e' && text[start..].starts_with(b"eyJ") {
             self.offer(Kind::Jwt, || tokens::jwt(text, start));
         }
+        if end - start == 4 && text.get(end) == Some(&b'.') {
+            self.offer(Kind::MacAddress, || mac::dotted(text, start));
+        }
         for form in secrets::forms_at(text, start) {
             self.offer(Kind::ApiKey, || secrets::at(text, start, form));
+        }
+        if end - start >= secrets::SHORTEST_UNPREFIXED {
+            self.offer(Kind::ApiKey, || secrets::discord(text, start, end));
+            self.offer(Kind::ApiKey, || secrets::mailchimp(text, start, end));
         }
         if end - start >= crypto::SHORTEST {
             self.offer(Kind::CryptoAddress, || crypto::address(text, start, end));

@@ -1,8 +1,8 @@
 //! The forms of keys: provider, prefix, length of what follows, alphabet, source.
 //!
 //! Sources: `gitleaks` is the rule set of that scanner (config/gitleaks.toml), `trufflehog` its detectors,
-//! `detect-secrets` its plugins; `scanners` marks forms on which several other published rule sets agree. A new form
-//! is a new row.
+//! `detect-secrets` its plugins; `scanners` marks forms on which several other published rule sets agree, `provider` what the
+//! provider itself documents. A new form is a new row.
 
 /// Which characters may follow the prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Alphabet {
     Alnum,
     /// `A-Za-z0-9_-`
     Word,
+    /// `A-Za-z0-9_-`, a third of them digits
+    Numbered,
     /// `A-Za-z0-9_-` and dots
     Dotted,
     /// `A-Za-z0-9` and dots
@@ -47,7 +49,7 @@ impl Alphabet {
             Self::HexDash => hex || byte == b'-',
             Self::HexWord => hex || byte == b'_',
             Self::Alnum => byte.is_ascii_alphanumeric(),
-            Self::Word => word,
+            Self::Word | Self::Numbered => word,
             Self::Dotted => word || byte == b'.',
             Self::DotAlnum => byte.is_ascii_alphanumeric() || byte == b'.',
             Self::Base64 => word || matches!(byte, b'+' | b'/' | b'='),
@@ -89,7 +91,9 @@ const fn form(
     SecretForm { provider, prefix, shortest, longest, alphabet, source }
 }
 
-use Alphabet::{Alnum, Base64, DotAlnum, Dotted, Hex, HexDash, HexWord, Lower, Path, Upper, UpperDot, Word};
+use Alphabet::{
+    Alnum, Base64, DotAlnum, Dotted, Hex, HexDash, HexWord, Lower, Numbered, Path, Upper, UpperDot, Word,
+};
 
 /// Every form that is looked for.
 pub const SECRETS: &[SecretForm] = &[
@@ -101,7 +105,7 @@ pub const SECRETS: &[SecretForm] = &[
     form("GitHub personal token", "ghp_", 36, 36, Alnum, "gitleaks"),
     form("GitHub OAuth token", "gho_", 36, 36, Alnum, "gitleaks"),
     form("GitHub user token", "ghu_", 36, 36, Alnum, "gitleaks"),
-    form("GitHub server token", "ghs_", 36, 36, Alnum, "gitleaks"),
+    form("GitHub server token", "ghs_", 36, 1500, Dotted, "provider"),
     form("GitHub refresh token", "ghr_", 36, 76, Alnum, "gitleaks"),
     form("GitHub fine-grained token", "github_pat_", 82, 82, Word, "gitleaks"),
     form("GitLab personal token", "glpat-", 20, 310, Dotted, "gitleaks"),
@@ -121,6 +125,7 @@ pub const SECRETS: &[SecretForm] = &[
     form("OpenAI admin key", "sk-admin-", 40, 200, Word, "gitleaks"),
     form("OpenAI key", "sk-", 48, 48, Alnum, "gitleaks"),
     form("Anthropic API key", "sk-ant-api03-", 80, 110, Word, "gitleaks"),
+    form("Anthropic OAuth token", "sk-ant-oat01-", 80, 110, Word, "scanners"),
     form("Anthropic admin key", "sk-ant-admin01-", 80, 110, Word, "gitleaks"),
     form("OpenRouter", "sk-or-v1-", 64, 64, Hex, "scanners"),
     form("Hugging Face", "hf_", 34, 40, Alnum, "gitleaks"),
@@ -147,12 +152,14 @@ pub const SECRETS: &[SecretForm] = &[
     form("Square access token", "sq0atp-", 22, 60, Word, "gitleaks"),
     form("Square OAuth secret", "sq0csp-", 43, 43, Word, "detect-secrets"),
     form("Square production token", "EAAA", 60, 60, Word, "detect-secrets"),
-    form("Slack bot token", "xoxb-", 40, 90, Word, "gitleaks"),
-    form("Slack user token", "xoxp-", 40, 110, Word, "gitleaks"),
-    form("Slack app token", "xapp-1-", 50, 150, Word, "gitleaks"),
-    form("Slack workspace token", "xoxa-2-", 40, 150, Word, "gitleaks"),
-    form("Slack refresh token", "xoxr-", 40, 150, Word, "gitleaks"),
-    form("Slack legacy token", "xoxs-", 40, 150, Word, "gitleaks"),
+    form("Slack bot token", "xoxb-", 40, 90, Numbered, "gitleaks"),
+    form("Slack user token", "xoxp-", 40, 110, Numbered, "gitleaks"),
+    form("Slack app token", "xapp-1-", 50, 150, Numbered, "gitleaks"),
+    form("Slack workspace token", "xoxa-2-", 40, 150, Numbered, "gitleaks"),
+    form("Slack refresh token", "xoxr-", 40, 150, Numbered, "gitleaks"),
+    form("Slack legacy token", "xoxs-", 40, 150, Numbered, "gitleaks"),
+    form("Slack client token", "xoxc-", 60, 150, Numbered, "trufflehog"),
+    form("Slack cookie", "xoxd-", 40, 400, Base64, "scanners"),
     form("Slack configuration token", "xoxe-1-", 100, 200, Word, "gitleaks"),
     form("Slack configuration access", "xoxe.xoxp-1-", 160, 170, Alnum, "gitleaks"),
     form("Slack webhook", "hooks.slack.com/services/", 40, 60, Path, "gitleaks"),
@@ -169,6 +176,7 @@ pub const SECRETS: &[SecretForm] = &[
     form("PyPI", "pypi-AgEIcHlwaS5vcmc", 50, 1000, Word, "gitleaks"),
     form("RubyGems", "rubygems_", 48, 48, Hex, "gitleaks"),
     form("Docker Hub", "dckr_pat_", 27, 36, Word, "trufflehog"),
+    form("Docker Hub organisation", "dckr_oat_", 27, 40, Word, "scanners"),
     form("NuGet", "oy2", 43, 43, Lower, "scanners"),
     form("Clojars", "CLOJARS_", 60, 60, Lower, "gitleaks"),
     form("Artifactory key", "AKCp", 69, 69, Alnum, "gitleaks"),
@@ -182,11 +190,15 @@ pub const SECRETS: &[SecretForm] = &[
     form("Netlify", "nfp_", 36, 40, Alnum, "scanners"),
     form("Scalingo", "tk-us-", 48, 48, Word, "gitleaks"),
     form("Supabase", "sbp_", 40, 40, Hex, "scanners"),
+    form("Supabase secret key", "sb_secret_", 31, 40, Word, "provider"),
     form("PlanetScale password", "pscale_pw_", 32, 64, Dotted, "gitleaks"),
     form("PlanetScale token", "pscale_tkn_", 32, 64, Dotted, "gitleaks"),
     form("PlanetScale OAuth", "pscale_oauth_", 32, 64, Dotted, "gitleaks"),
     form("Databricks", "dapi", 32, 34, HexDash, "gitleaks"),
     form("ClickHouse Cloud", "4b1d", 38, 38, Alnum, "gitleaks"),
+    form("Cloudflare global key", "cfk_", 40, 56, Alnum, "provider"),
+    form("Cloudflare user token", "cfut_", 40, 56, Alnum, "provider"),
+    form("Cloudflare account token", "cfat_", 40, 56, Alnum, "provider"),
     form("Cloudflare origin CA", "v1.0-", 171, 171, HexDash, "gitleaks"),
     form("Alibaba Cloud", "LTAI", 16, 24, Alnum, "gitleaks"),
     form("Tencent Cloud", "AKID", 32, 32, Alnum, "scanners"),
@@ -196,6 +208,10 @@ pub const SECRETS: &[SecretForm] = &[
     form("HashiCorp Terraform", "atlasv1.", 60, 70, Word, "gitleaks"),
     form("Pulumi", "pul-", 40, 40, Hex, "gitleaks"),
     form("Doppler", "dp.pt.", 40, 44, Alnum, "gitleaks"),
+    form("Doppler service token", "dp.st.", 40, 80, Dotted, "trufflehog"),
+    form("Tailscale", "tskey-", 20, 100, Word, "trufflehog"),
+    form("Neon", "napi_", 64, 64, Lower, "scanners"),
+    form("Render", "rnd_", 28, 32, Alnum, "scanners"),
     form("Infracost", "ico-", 32, 32, Alnum, "gitleaks"),
     form("1Password service account", "ops_eyJ", 200, 1200, Base64, "gitleaks"),
     form("age secret key", "AGE-SECRET-KEY-1", 58, 58, Upper, "gitleaks"),
@@ -250,10 +266,17 @@ pub const SECRETS: &[SecretForm] = &[
     form("Duffel test", "duffel_test_", 43, 43, Word, "gitleaks"),
     form("Plaid access token", "access-production-", 36, 36, HexDash, "gitleaks"),
     form("Plaid sandbox token", "access-sandbox-", 36, 36, HexDash, "gitleaks"),
+    form("HubSpot private app", "pat-na1-", 36, 36, HexDash, "trufflehog"),
+    form("HubSpot private app, Europe", "pat-eu1-", 36, 36, HexDash, "trufflehog"),
+    form("LaunchDarkly SDK key", "sdk-", 36, 36, HexDash, "trufflehog"),
+    form("Together", "tgp_v1_", 43, 43, Word, "scanners"),
+    form("Firecrawl", "fc-", 32, 32, Hex, "scanners"),
+    form("Jina", "jina_", 60, 60, Alnum, "scanners"),
+    form("LlamaCloud", "llx-", 48, 48, Alnum, "scanners"),
+    form("ElevenLabs", "sk_", 48, 48, Hex, "scanners"),
     form("Lob live", "live_pub_", 31, 31, Hex, "gitleaks"),
     form("Twilio API key", "SK", 32, 32, Hex, "gitleaks"),
     form("Contentful", "CFPAT-", 43, 43, Word, "scanners"),
-    form("Facebook token", "EAAC", 100, 300, Alnum, "gitleaks"),
-    form("Facebook page token", "EAAM", 100, 300, Alnum, "gitleaks"),
+    form("Facebook token", "EAA", 100, 300, Alnum, "scanners"),
     form("Mapbox secret", "sk.eyJ", 60, 120, Dotted, "scanners"),
 ];

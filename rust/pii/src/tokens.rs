@@ -10,6 +10,11 @@ use crate::verdict::Verdict;
 const LONGEST_HEADER: usize = 8192;
 /// The encoding of `{"alg":""}`.
 const SHORTEST_HEADER: usize = 14;
+/// Characters of base64 that a key without its END line has at least.
+const LEAST_KEY: usize = 32;
+/// Header lines of PEM armour (RFC 1421), and their length.
+const MOST_HEADERS: usize = 8;
+const LONGEST_LINE: usize = 256;
 
 fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
@@ -62,12 +67,37 @@ pub(crate) fn private_key(text: &[u8], start: usize) -> Verdict {
             return Verdict::Found(start..next + 5 + 4 + label_length + 5);
         }
     }
-    let is_body = |byte: &&u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\r' | b'\n' | b'\\')
-    };
-    let mut end = body + text[body..].iter().take_while(is_body).count();
-    while end > body && text[end - 1].is_ascii_whitespace() {
-        end -= 1;
+    let (end, length) = key_without_end(text, headers_end(text, body));
+    Verdict::checked(length >= LEAST_KEY, start..end)
+}
+
+/// Where the header lines (`Proc-Type: 4,ENCRYPTED`) after the armour at `at` end.
+fn headers_end(text: &[u8], mut at: usize) -> usize {
+    for _ in 0..MOST_HEADERS {
+        let near = &text[at..text.len().min(at + LONGEST_LINE)];
+        let blank = near.len() - near.trim_ascii_start().len();
+        let line = &near[blank..];
+        let name = line.iter().take_while(|&&byte| byte.is_ascii_alphabetic() || byte == b'-').count();
+        let is_header = name > 0 && line[..name].contains(&b'-') && line[name..].starts_with(b": ");
+        let Some(length) = memchr::memchr(b'\n', line).filter(|_| is_header) else { break };
+        at += blank + length;
     }
-    Verdict::checked(end >= body + 32, start..end)
+    at
+}
+
+/// Where the base64 from `at` on ends, and how many characters it has. Lines may be indented.
+fn key_without_end(text: &[u8], mut at: usize) -> (usize, usize) {
+    let (mut end, mut length) = (at, 0);
+    while let Some(&byte) = text.get(at) {
+        let is_indent = matches!(byte, b' ' | b'\t')
+            && (matches!(text[at - 1], b' ' | b'\t' | b'\n') || text[..at].ends_with(b"\\n"));
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') {
+            length += 1;
+            end = at + 1;
+        } else if !is_indent && !matches!(byte, b'\r' | b'\n' | b'\\') {
+            break;
+        }
+        at += 1;
+    }
+    (end, length)
 }
