@@ -39,7 +39,7 @@ pub(crate) fn dotted(text: &[u8], start: usize) -> Verdict {
     let is_joined = |byte: &u8| matches!(byte, b'.' | b'-' | b':' | b'_');
     let end = start + DOTTED_LENGTH;
     let goes_on = context::alnum_at(text, end)
-        || (text.get(end).is_some_and(|byte| is_joined(byte)) && context::alnum_at(text, end + 1));
+        || (text.get(end).is_some_and(is_joined) && context::alnum_at(text, end + 1));
     if !is_well_formed || goes_on || text[..start].last().is_some_and(is_joined) {
         return Verdict::Nothing;
     }

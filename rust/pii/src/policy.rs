@@ -99,8 +99,14 @@ pub fn scrub(text: &str, kinds: Kinds, policy: &Policy) -> (Option<Scrubbed>, Ve
 fn widened(spans: &[Span], reach: usize, text: &str) -> Vec<Span> {
     let mut wide: Vec<Span> = Vec::new();
     for span in spans {
-        let start = text.floor_char_boundary(span.start.saturating_sub(reach));
-        let end = text.ceil_char_boundary(span.end.saturating_add(reach).min(text.len()));
+        let (mut start, mut end) =
+            (span.start.saturating_sub(reach), span.end.saturating_add(reach).min(text.len()));
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
         match wide.last_mut() {
             Some(last) if start <= last.end => last.end = end,
             _ => wide.push(Span { kind: span.kind, start, end }),
