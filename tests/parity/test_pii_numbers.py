@@ -114,7 +114,13 @@ def test_identifiers_agree_with_stdnum(kind):
         )
         assert found == expected, number
     unnamed = [number for number in numbers if checked.is_valid(number)]
-    assert find_pii([f"the row {number} of it" for number in unnamed], [kind]).to_pylist() == [[]] * 30
+    found = find_pii([f"the row {number} of it" for number in unnamed], [kind]).to_pylist()
+    if kind == "it_codice_fiscale":
+        assert all(found)
+    elif kind == "fi_hetu":  # with a letter at the end; of Swedish ones the last is a digit
+        assert [bool(spans) for spans in found] == [number[-1].isalpha() for number in unnamed]
+    else:
+        assert found == [[]] * 30
 
 
 def test_ibans_agree_with_stdnum():
